@@ -1,0 +1,16 @@
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+
+foreach(module libsodium libcares lmdb libidn2 libseccomp zlib)
+  string(REGEX REPLACE "^lib" "" short ${module})
+  pkg_check_modules(${short} REQUIRED IMPORTED_TARGET ${module})
+endforeach()
+
+if(MAILSTEAD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(MAILSTEAD_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
