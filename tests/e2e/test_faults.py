@@ -1,0 +1,97 @@
+"""What goes wrong: nothing accepted is lost, the sender hears a 4xx, and all recover by themselves."""
+
+import os
+import signal
+import smtplib
+
+import pytest
+
+from lab.process import run, wait_until
+
+TEXT = "From: a@remote.test\r\nSubject: {0}\r\n\r\nx\r\n"
+
+
+def children(stack):
+    """The daemons under `serve` by name."""
+    out = run("ps", "-o", "pid=,comm=", "--ppid", stack.daemon.process.pid).out
+    return {name: int(pid) for pid, name in (line.split(None, 1) for line in out.splitlines() if line.strip())}
+
+
+def deliver_pid(stack):
+    return next((pid for name, pid in children(stack).items() if "deliv" in name), None)
+
+
+def test_while_deliver_is_away_senders_hear_4xx_and_then_mail_flows_again(own_stack):
+    stack = own_stack().start()
+    pid = deliver_pid(stack)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises((smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused)) as refused:
+            stack.receive("a@remote.test", [stack.address], TEXT.format("lost?"))
+        assert "45" in str(refused.value)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: deliver_pid(stack) not in (None, pid), "serve to restart deliver")
+
+    def flows():
+        try:
+            stack.receive("a@remote.test", [stack.address], TEXT.format("back again"))
+            return True
+        except smtplib.SMTPException:
+            return False
+    wait_until(flows, "mail to flow again", interval=0.2)
+    assert stack.wait_for_message(subject="back again")
+
+
+def test_a_restart_keeps_uids_flags_and_queue(own_stack):
+    stack = own_stack().start()
+    stack.receive("a@remote.test", [stack.address], TEXT.format("kept"))
+    stack.wait_for_message(subject="kept")
+    client = stack.imap_login()
+    client.select("INBOX")
+    client.store("1", "+FLAGS", "(\\Flagged custom)")
+    before = client.fetch("1", "(UID FLAGS)")[1][0], client.response("UIDVALIDITY")
+    client.logout()
+    stack.submit(stack.address, ["x@unreachable.test"], "From: you@example.test\r\nSubject: q\r\n\r\nx\r\n")
+    stack.stop()
+    stack.start()
+    client = stack.imap_login()
+    client.select("INBOX")
+    assert (client.fetch("1", "(UID FLAGS)")[1][0], client.response("UIDVALIDITY")) == before
+    client.logout()
+    assert any("x@unreachable.test" in str(entry) for entry in stack.json("queue", "list"))
+
+
+def test_a_configuration_error_names_file_line_and_key(own_stack):
+    stack = own_stack()
+    stack.edit(lambda text: "hostnam = \"x\"\n" + text)
+    done = stack.cli("config", "check", check=False)
+    assert done.returncode == 78  # EX_CONFIG
+    message = done.err + done.out
+    assert "mailstead.toml:1" in message and "hostnam" in message and "hostname" in message
+
+
+def test_a_renewed_certificate_is_used_without_dropping_sessions(own_stack):
+    import ssl
+    stack = own_stack().start()
+    session = stack.imap_login()
+    old = ssl.get_server_certificate(("127.0.0.1", stack.imaps))
+    certificate, key = stack.folder / "fullchain.pem", stack.folder / "key.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+        "/CN=localhost", "-keyout", f"{key}.new", "-out", f"{certificate}.new")
+    os.replace(f"{key}.new", key)
+    os.replace(f"{certificate}.new", certificate)
+    wait_until(lambda: ssl.get_server_certificate(("127.0.0.1", stack.imaps)) != old, "the new certificate")
+    assert session.noop()[0] == "OK"
+
+
+def test_an_account_over_its_quota_is_refused_at_rcpt(own_stack):
+    stack = own_stack()
+    stack.cli("account", "quota", stack.address, "10K")
+    stack.start()
+    stack.receive("a@remote.test", [stack.address], TEXT.format("fill") + "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 150)
+    stack.wait_for_message(subject="fill")
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        stack.receive("a@remote.test", [stack.address], TEXT.format("too much"))
+    (code, text), = refused.value.recipients.values()
+    assert code == 452 and text.startswith(b"4.2.2")
