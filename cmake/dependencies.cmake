@@ -1,7 +1,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
-find_package(Boost 1.81 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
 
 foreach(module libsodium libcares lmdb libidn2 libseccomp zlib)
   string(REGEX REPLACE "^lib" "" short ${module})

@@ -1,0 +1,29 @@
+// The queue as the commit engine's participant.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "common/commit/participant.h"
+#include "common/queue/entry.h"
+
+namespace mailstead::queue {
+
+// deliver adds it to the engine as kind "queue".
+class QueueParticipant final : public commit::Participant {
+public:
+    // Hears of every entry that a commit made or changed (`entry` set) or took away; on the committer's
+    // thread.
+    using Listener = std::function<void(QueueId id, const std::optional<QueueEntry>& entry)>;
+    explicit QueueParticipant(Listener listener = {});
+
+    Result<commit::EnvironmentPlace> locate(std::string_view name) override;
+    Result<std::unique_ptr<commit::Environment>> attach(std::string_view name,
+                                                        std::shared_ptr<kv::Env> env) override;
+
+private:
+    Listener listener_;
+};
+
+}  // namespace mailstead::queue
