@@ -1,0 +1,85 @@
+#include "common/directory/authenticator.h"
+
+#include <gtest/gtest.h>
+
+#include "common/directory/editor.h"
+#include "common/sasl/client.h"
+#include "tests/unit/directory/temporary_folder.h"
+
+namespace mailstead::directory {
+namespace {
+
+class AuthenticatorTest : public testing::Test {
+protected:
+    AuthenticatorTest() {
+        EXPECT_TRUE(directory->add_domain(*Domain::parse("example.org"), {}));
+        account = directory->add_account({*Address::parse("you@example.org"), "", 0, {}}).value();
+        EXPECT_TRUE(credentials->set_password(account, Secret("pencil")));
+    }
+
+    // "success", or why not
+    std::string log_in(const std::string& mechanism, const std::string& login, std::string_view password) {
+        const auto server = sasl::start_exchange(mechanism, authenticator, {});
+        const auto client = sasl::start_client(mechanism, login, Secret(password), {});
+        const auto first = client->initial_response();
+        sasl::Outcome outcome = sasl::Challenge{server->first_challenge()};
+        if (first) outcome = server->step(*first);
+        while (auto* challenge = std::get_if<sasl::Challenge>(&outcome)) {
+            const auto answer = client->respond(challenge->bytes);
+            if (!answer) return "client gave up";
+            outcome = server->step(*answer);
+        }
+        if (const auto* failure = std::get_if<sasl::Failure>(&outcome)) return std::string(to_string(failure->reason));
+        EXPECT_EQ(std::get<sasl::Success>(outcome).account, account);
+        return "success";
+    }
+
+    TemporaryFolder folder;
+    std::unique_ptr<Editor> directory = edit_directory(folder.path()).value();
+    std::unique_ptr<CredentialsEditor> credentials = edit_credentials(folder.path()).value();
+    Authenticator authenticator{*directory, *credentials};
+    AccountId account;
+};
+
+TEST_F(AuthenticatorTest, EveryMechanismTakesThePasswordAndNoOther) {
+    for (const std::string mechanism : {"PLAIN", "LOGIN", "SCRAM-SHA-256"}) {
+        EXPECT_EQ(log_in(mechanism, "you@example.org", "pencil"), "success") << mechanism;
+        EXPECT_EQ(log_in(mechanism, "YOU", "pencil"), "success") << mechanism;
+        EXPECT_EQ(log_in(mechanism, "you@example.org", "pencils"), "wrong_credentials") << mechanism;
+        EXPECT_EQ(log_in(mechanism, "nobody@example.org", "pencil"), "wrong_credentials") << mechanism;
+    }
+}
+
+TEST_F(AuthenticatorTest, AppPasswordsWorkEverywhereUntilTheyAreRemoved) {
+    const Secret phone = credentials->add_app_password(account, "phone").value();
+    for (const std::string mechanism : {"PLAIN", "LOGIN", "SCRAM-SHA-256"}) {
+        EXPECT_EQ(log_in(mechanism, "you@example.org", phone.reveal()), "success") << mechanism;
+        EXPECT_EQ(log_in(mechanism, "you@example.org", "pencil"), "success") << mechanism;
+    }
+    ASSERT_TRUE(credentials->remove_app_password(account, "phone").value());
+    for (const std::string mechanism : {"PLAIN", "LOGIN", "SCRAM-SHA-256"}) {
+        EXPECT_EQ(log_in(mechanism, "you@example.org", phone.reveal()), "wrong_credentials") << mechanism;
+    }
+}
+
+TEST_F(AuthenticatorTest, ARememberedPasswordEndsWithItsChange) {
+    EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "success");
+    EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "success");
+    ASSERT_TRUE(credentials->set_password(account, Secret("crayon")));
+    EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "wrong_credentials");
+    EXPECT_EQ(log_in("PLAIN", "you@example.org", "crayon"), "success");
+}
+
+TEST_F(AuthenticatorTest, DisabledAndRemovedAccountsDoNotGetIn) {
+    ASSERT_TRUE(directory->set_state(account, AccountState::disabled));
+    for (const std::string mechanism : {"PLAIN", "SCRAM-SHA-256"}) {
+        EXPECT_EQ(log_in(mechanism, "you@example.org", "pencil"), "wrong_credentials") << mechanism;
+    }
+    ASSERT_TRUE(directory->set_state(account, AccountState::active));
+    EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "success");
+    ASSERT_TRUE(directory->remove_account(account));
+    EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "wrong_credentials") << "remembered, but gone";
+}
+
+}  // namespace
+}  // namespace mailstead::directory
