@@ -1,0 +1,259 @@
+#include "deliver/intake/intake.h"
+
+#include <algorithm>
+#include <future>
+
+#include "common/queue/change.h"
+#include "common/runtime/log.h"
+#include "common/store/fetch_cache.h"
+#include "deliver/submit.h"
+
+namespace mailstead::deliver {
+namespace {
+
+// Up to this size a message is parsed where it arrives: a few microseconds, less than a thread switch costs.
+constexpr std::size_t kParsedInPlace = 64 * 1024;
+
+template <class Question>
+ipc::Message malformed() {
+    return ipc::refuse("malformed request");
+}
+
+ipc::DeliverAnswer refusal(ipc::DeliverAnswer::Outcome outcome, std::string text) {
+    ipc::DeliverAnswer answer;
+    answer.outcome = outcome;
+    answer.text = std::move(text);
+    return answer;
+}
+
+ipc::ChangeAnswer failed(const store::Failure& failure) {
+    ipc::ChangeAnswer answer;
+    answer.error = static_cast<std::uint8_t>(failure.fault);
+    answer.bytes = failure.what;
+    return answer;
+}
+
+// The changes that users ask for; the others are made by the store itself, in deliver.
+bool is_for_users(const store::Action& action) {
+    return !std::holds_alternative<store::AdoptFile>(action) &&
+           !std::holds_alternative<store::Followed>(action) &&
+           !std::holds_alternative<store::SetQuota>(action);
+}
+
+queue::QueueEntry entry_for_report(const ipc::DeliverMessage& message) {
+    queue::QueueEntry entry;
+    entry.trace_id = message.trace_id;
+    entry.envelope = message.envelope;
+    entry.received = message.received;
+    for (const auto& recipient : message.envelope.recipients) entry.recipients.push_back({recipient, {}});
+    return entry;
+}
+
+}  // namespace
+
+net::Task<ipc::Message> Intake::handle(ipc::Message request, std::uint64_t connection) {
+    switch (request.type) {
+        case ipc::MessageType::deliver_message:
+            co_return co_await deliver(std::move(request));
+        case ipc::MessageType::apply_change:
+            co_return co_await apply_change(std::move(request));
+        case ipc::MessageType::auth_step:
+            co_return co_await authenticate(std::move(request), connection);
+        case ipc::MessageType::auth_cancel:
+            if (const auto cancel = ipc::AuthCancel::decode(request.payload))
+                parts_.auth->cancel(cancel->conversation, connection);
+            co_return ipc::make_message(ipc::Done{});
+        case ipc::MessageType::ledger_line:
+            co_return co_await write_ledger(std::move(request));
+        case ipc::MessageType::quota_question:
+            co_return answer_quota(request);
+        case ipc::MessageType::queue_command:
+            co_return co_await command_queue(std::move(request));
+        case ipc::MessageType::status_question:
+            co_return answer_status();
+        case ipc::MessageType::account_gone:
+            co_return co_await remove_account(std::move(request));
+        default:
+            co_return ipc::refuse("not a request");
+    }
+}
+
+net::Task<ipc::Message> Intake::deliver(ipc::Message request) {
+    auto message = ipc::DeliverMessage::decode(request.payload);
+    if (!message || request.descriptors.size() != 1 || message->envelope.recipients.empty())
+        co_return malformed<ipc::DeliverMessage>();
+    ipc::DeliverAnswer answer = co_await take(*std::move(message), std::move(request.descriptors.front()));
+    co_return ipc::make_message(answer);
+}
+
+net::Task<Result<std::string>> Intake::fetch_cache_of(std::shared_ptr<MessageBytes> bytes) {
+    if (bytes->view().size() <= kParsedInPlace) co_return store::build_fetch_cache(bytes->view());
+    auto work = [bytes] { return store::build_fetch_cache(bytes->view()); };
+    auto cache = co_await runtime::offload(*parts_.pool, std::move(work));
+    co_return cache;
+}
+
+net::Task<ipc::DeliverAnswer> Intake::take(ipc::DeliverMessage message, FileDescriptor file) {
+    using Outcome = ipc::DeliverAnswer::Outcome;
+    auto read = MessageBytes::read(file.get(), message.size);
+    if (!read) co_return refusal(Outcome::transient, "4.3.0 " + read.error().what);
+    auto bytes = std::make_shared<MessageBytes>(*std::move(read));
+    const bool local =
+        std::any_of(message.envelope.recipients.begin(), message.envelope.recipients.end(),
+                    [](const auto& each) { return std::holds_alternative<ipc::Local>(each.target); });
+    std::string cache;
+    if (local) {
+        auto built = co_await fetch_cache_of(bytes);
+        if (!built) co_return refusal(Outcome::transient, "4.3.0 " + built.error().what);
+        cache = *std::move(built);
+    }
+
+    Acceptance acceptance = accept(message, cache, parts_.quotas, parts_.limits);
+    acceptance.transaction.files.push_back({std::move(file), message.size, bytes->content()});
+    commit::Outcome outcome = co_await submit(*parts_.engine, std::move(acceptance.transaction));
+    ipc::DeliverAnswer answer = answer_for(acceptance, outcome);
+    log::info("deliver.message",
+              {{"id", message.trace_id},
+               {"from", to_string(message.envelope.reverse_path)},
+               {"recipients", message.envelope.recipients.size()},
+               {"size", message.size},
+               {"outcome", answer.outcome == Outcome::accepted ? "accepted" : answer.text}});
+    if (answer.outcome != Outcome::accepted) co_return answer;
+
+    // RFC 3461, 4.1: NOTIFY=SUCCESS for those whose mailbox has the message now.
+    const queue::QueueEntry entry = entry_for_report(message);
+    std::vector<Happening> delivered;
+    std::vector<queue::Progress> progress(entry.recipients.size());
+    for (std::uint32_t i = 0; i < entry.recipients.size(); ++i) {
+        const Happening happening{i, smtp::DsnAction::delivered, {2, 0, 0}};
+        if (std::holds_alternative<ipc::Local>(entry.recipients[i].recipient.target) &&
+            is_wanted(entry, happening)) {
+            delivered.push_back(happening);
+        }
+    }
+    if (!delivered.empty()) {
+        commit::Transaction report;
+        const auto added = parts_.reporter->add(report, entry, delivered, progress, bytes->view(), now());
+        if (added && !report.parts.empty()) co_await submit(*parts_.engine, std::move(report));
+    }
+    co_return answer;
+}
+
+net::Task<ipc::Message> Intake::apply_change(ipc::Message request) {
+    auto asked = ipc::ApplyChange::decode(request.payload);
+    if (!asked) co_return malformed<ipc::ApplyChange>();
+    auto change = store::decode_change(asked->change);
+    if (!change) co_return ipc::make_message(failed(change.error()));
+    if (!is_for_users(change->action))
+        co_return ipc::make_message(failed({store::Fault::invalid, "not a change for users"}));
+    ipc::ChangeAnswer answer =
+        co_await apply(asked->account, *std::move(change), std::move(request.descriptors));
+    co_return ipc::make_message(answer);
+}
+
+net::Task<ipc::ChangeAnswer> Intake::apply(AccountId account, store::Change change, ipc::Descriptors files) {
+    commit::Transaction transaction;
+    if (auto correction = parts_.quotas->correction(account, change.at))
+        transaction.parts.push_back(*std::move(correction));
+    if (auto* append = std::get_if<store::Append>(&change.action)) {
+        append->ignore_quota = false;
+        for (store::NewMessage& message : append->messages) {
+            if (message.file >= files.size())
+                co_return failed({store::Fault::invalid, "a message without its file"});
+            auto read = MessageBytes::read(files[message.file].get(), message.size);
+            if (!read) co_return failed({store::Fault::invalid, read.error().what});
+            auto bytes = std::make_shared<MessageBytes>(*std::move(read));
+            auto cache = co_await fetch_cache_of(bytes);
+            if (!cache) co_return failed({store::Fault::unavailable, cache.error().what});
+            message.cache = *std::move(cache);
+            transaction.files.push_back({std::move(files[message.file]), message.size, bytes->content()});
+            message.file = static_cast<std::uint32_t>(transaction.files.size() - 1);
+        }
+    }
+    transaction.parts.push_back({store::environment_of(account), store::encode(change), {}});
+    commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
+    const auto& result = outcome.back().result;
+    if (!result) co_return failed(store::Failure(result.error()));
+    co_return ipc::ChangeAnswer{0, *result};
+}
+
+net::Task<ipc::Message> Intake::authenticate(ipc::Message request, std::uint64_t connection) {
+    auto step = ipc::AuthStep::decode(request.payload);
+    wipe(request.payload);
+    if (!step) co_return malformed<ipc::AuthStep>();
+    ipc::AuthAnswer answer = co_await parts_.auth->step(*std::move(step), connection);
+    co_return ipc::make_message(answer);
+}
+
+net::Task<ipc::Message> Intake::command_queue(ipc::Message request) {
+    auto command = ipc::QueueCommand::decode(request.payload);
+    if (!command) co_return malformed<ipc::QueueCommand>();
+    queue::Control control{command->op, command->selector, now()};
+    commit::Transaction transaction;
+    transaction.parts.push_back(
+        {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(std::move(control))), {}});
+    commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
+    ipc::QueueAnswer answer;
+    if (!outcome.front().result) {
+        answer.error = outcome.front().result.error().what;
+    } else if (const auto count = queue::decode_number(*outcome.front().result)) {
+        answer.count = *count;
+    }
+    co_return ipc::make_message(answer);
+}
+
+net::Task<ipc::Message> Intake::write_ledger(ipc::Message request) {
+    auto line = ipc::LedgerLine::decode(request.payload);
+    if (!line) co_return malformed<ipc::LedgerLine>();
+    commit::Transaction transaction;
+    transaction.parts.push_back(ledger::part({*std::move(line)}));
+    co_await submit(*parts_.engine, std::move(transaction));
+    co_return ipc::make_message(ipc::Done{});
+}
+
+ipc::Message Intake::answer_quota(const ipc::Message& request) const {
+    const auto question = ipc::QuotaQuestion::decode(request.payload);
+    if (!question) return malformed<ipc::QuotaQuestion>();
+    ipc::QuotaAnswer answer;
+    answer.over = parts_.quotas->would_exceed(question->account, question->size);
+    return ipc::make_message(answer);
+}
+
+ipc::Message Intake::answer_status() const {
+    const commit::EngineStatus engine = parts_.engine->status();
+    const auto queued = parts_.queue->size();
+    ipc::StatusAnswer answer;
+    answer.numbers = {{"accepting", engine.accepting ? 1 : 0},
+                      {"batches", engine.batches},
+                      {"transactions", engine.transactions},
+                      {"failed_batches", engine.failed_batches},
+                      {"checkpoints", engine.checkpoints},
+                      {"waiting", engine.waiting},
+                      {"open_environments", engine.open_environments},
+                      {"journal_bytes", engine.journal_bytes},
+                      {"queued_messages", queued ? *queued : 0}};
+    return ipc::make_message(answer);
+}
+
+net::Task<ipc::Message> Intake::remove_account(ipc::Message request) {
+    auto gone = ipc::AccountGone::decode(request.payload);
+    if (!gone) co_return malformed<ipc::AccountGone>();
+    const std::filesystem::path folder = parts_.data_dir / "accounts" / std::to_string(gone->account.value);
+    auto work = [this, account = gone->account, folder]() -> Result<void> {
+        parts_.reader->close(account);
+        std::promise<Result<void>> dropped;
+        auto done = dropped.get_future();
+        parts_.engine->drop(store::environment_of(account),
+                            [&](Result<void> result) { dropped.set_value(std::move(result)); });
+        TRY_VOID(done.get());
+        std::error_code error;
+        std::filesystem::remove_all(folder, error);
+        if (error) return transient_error("cannot remove " + folder.string() + ": " + error.message());
+        return {};
+    };
+    auto removed = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!removed) co_return ipc::refuse(removed.error().what);
+    co_return ipc::make_message(ipc::Done{});
+}
+
+}  // namespace mailstead::deliver

@@ -1,0 +1,76 @@
+// What smtpd, imapd and the admin CLI ask of deliver.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/commit/engine.h"
+#include "common/directory/directory.h"
+#include "common/ipc/channel.h"
+#include "common/ledger/ledger.h"
+#include "common/queue/reader.h"
+#include "common/runtime/offload.h"
+#include "common/store/store.h"
+#include "deliver/auth/auth_service.h"
+#include "deliver/intake/message_bytes.h"
+#include "deliver/local/deposit.h"
+#include "deliver/queue/outbound_queue.h"
+#include "deliver/report/report.h"
+
+namespace mailstead::deliver {
+
+struct IntakeParts {
+    commit::Engine* engine = nullptr;
+    AuthService* auth = nullptr;
+    Quotas* quotas = nullptr;
+    const Reporter* reporter = nullptr;
+    store::Reader* reader = nullptr;
+    const queue::QueueReader* queue = nullptr;
+    runtime::OffloadPool* pool = nullptr;
+    std::filesystem::path data_dir;
+    QueueLimits limits;
+};
+
+// Thread-safe: requests of one connection run on that connection's thread.
+class Intake {
+public:
+    // The parts outlive it.
+    explicit Intake(IntakeParts parts) : parts_(std::move(parts)) {}
+
+    // The handler of the ipc server.
+    net::Task<ipc::Message> handle(ipc::Message request, std::uint64_t connection);
+    void forget(std::uint64_t connection) { parts_.auth->forget(connection); }
+
+private:
+    net::Task<ipc::Message> deliver(ipc::Message request);
+    net::Task<ipc::DeliverAnswer> take(ipc::DeliverMessage message, FileDescriptor file);
+    net::Task<ipc::Message> apply_change(ipc::Message request);
+    net::Task<ipc::ChangeAnswer> apply(AccountId account, store::Change change, ipc::Descriptors files);
+    net::Task<ipc::Message> authenticate(ipc::Message request, std::uint64_t connection);
+    net::Task<ipc::Message> command_queue(ipc::Message request);
+    net::Task<ipc::Message> write_ledger(ipc::Message request);
+    net::Task<ipc::Message> remove_account(ipc::Message request);
+    ipc::Message answer_quota(const ipc::Message& request) const;
+    ipc::Message answer_status() const;
+    // Runs on the pool when the message is large enough to keep a thread busy.
+    net::Task<Result<std::string>> fetch_cache_of(std::shared_ptr<MessageBytes> bytes);
+
+    IntakeParts parts_;
+};
+
+// The transaction for one message: deposits, a queue entry for remote recipients, the ledger's lines. What it
+// means for the sender is judged by `answer_for`.
+struct Acceptance {
+    commit::Transaction transaction;
+    std::size_t first_deposit = 0;
+    std::size_t deposits = 0;
+    std::optional<std::size_t> enqueued;  // the part that queues
+};
+Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_cache, Quotas* quotas,
+                  const QueueLimits& limits);
+ipc::DeliverAnswer answer_for(const Acceptance& acceptance, const commit::Outcome& outcome);
+
+}  // namespace mailstead::deliver

@@ -1,0 +1,72 @@
+#include "deliver/local/deposit.h"
+
+namespace mailstead::deliver {
+
+commit::Part deposit_part(AccountId account, const Deposit& deposit) {
+    store::NewMessage message;
+    message.internal_date = deposit.at;
+    message.size = deposit.size;
+    message.cache = deposit.fetch_cache;
+    message.file = deposit.file;
+    store::Append append;
+    if (deposit.junk) append.to.prefer = store::SpecialUse::junk;
+    append.ignore_quota = deposit.ignore_quota;
+    append.messages.push_back(std::move(message));
+    const store::Change change{deposit.at, std::move(append)};
+    return commit::Part{store::environment_of(account), store::encode(change), {}};
+}
+
+std::string describe_refusal(const Error& error) {
+    const store::Failure failure(error);
+    switch (failure.fault) {
+        case store::Fault::over_quota:
+            return "4.2.2 The mailbox is full";
+        case store::Fault::damaged:
+            return "4.3.5 The mailbox is damaged and waits to be rebuilt";
+        case store::Fault::newer_format:
+            return "4.3.5 The mailbox was written by a newer version";
+        case store::Fault::limit:
+            return "4.2.2 The mailbox holds as many messages as it can";
+        default:
+            return "4.3.0 " + failure.what;
+    }
+}
+
+std::optional<std::uint64_t> Quotas::limit_of(AccountId account) const {
+    const auto found = directory_.find_account(account);
+    if (!found || !*found) return std::nullopt;
+    return (*found)->quota_bytes;
+}
+
+std::optional<commit::Part> Quotas::correction(AccountId account, Time at) {
+    const auto limit = limit_of(account);
+    if (!limit) return std::nullopt;
+    const std::lock_guard lock(mutex_);
+    const auto known = applied_.find(account);
+    if (known != applied_.end() && known->second == *limit) return std::nullopt;
+    std::uint64_t current = 0;
+    if (const auto opened = reader_.open(account)) {
+        const auto snapshot = opened->snapshot();
+        const auto info =
+            snapshot ? snapshot->account() : store::Outcome<store::AccountInfo>(snapshot.error());
+        if (!info) return std::nullopt;
+        current = info->quota_octets;
+    }
+    applied_[account] = *limit;
+    if (current == *limit) return std::nullopt;
+    const store::Change change{at, store::SetQuota{*limit, 0}};
+    return commit::Part{store::environment_of(account), store::encode(change), {}};
+}
+
+bool Quotas::would_exceed(AccountId account, std::uint64_t size) {
+    const auto limit = limit_of(account);
+    if (!limit || *limit == 0) return false;
+    const auto opened = reader_.open(account);
+    if (!opened) return false;
+    const auto snapshot = opened->snapshot();
+    if (!snapshot) return false;
+    const auto info = snapshot->account();
+    return info && info->octets + size > *limit;
+}
+
+}  // namespace mailstead::deliver

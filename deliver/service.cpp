@@ -1,0 +1,268 @@
+#include "deliver/service.h"
+
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+
+#include "common/commit/engine.h"
+#include "common/dns/cares_resolver.h"
+#include "common/ipc/channel.h"
+#include "common/ipc/notices.h"
+#include "common/ledger/ledger.h"
+#include "common/net/task_group.h"
+#include "common/queue/change.h"
+#include "common/queue/participant.h"
+#include "common/runtime/log.h"
+#include "common/store/accounts.h"
+#include "deliver/intake/intake.h"
+#include "deliver/local/housekeeper.h"
+#include "deliver/queue/runner.h"
+
+namespace mailstead::deliver {
+namespace {
+
+constexpr std::size_t kPoolQueue = 10'000;
+constexpr std::size_t kAuthQueue = 256;  // logins that wait for Argon2; beyond it clients hear "later"
+
+QueueLimits limits_of(const settings::Settings& settings) {
+    return {settings.relay.retry_lifetime, settings.relay.delay_notice, settings.limits.queue_messages};
+}
+
+dns::ResolverOptions resolver_options(const settings::Settings& settings) {
+    dns::ResolverOptions options;
+    options.trusted = settings.dns.trusted;
+    for (const auto& server : settings.dns.servers) {
+        if (const auto ip = net::parse_ip(server.ip)) options.servers.push_back({*ip, server.port});
+    }
+    return options;
+}
+
+commit::EngineOptions engine_options(const settings::Settings& settings) {
+    commit::EngineOptions options;
+    options.root = settings.data_dir;
+    options.reserved_space = settings.limits.free_space;
+    options.log = [](std::string_view line) { log::warning("engine", {{"what", line}}); };
+    return options;
+}
+
+commit::Part deposit_for_recipient(const ipc::Recipient& recipient, const std::string& fetch_cache,
+                                   std::uint64_t size, std::uint32_t file, Time at, bool ignore_quota) {
+    const auto& local = std::get<ipc::Local>(recipient.target);
+    return deposit_part(local.account, {fetch_cache, size, file, at, false, ignore_quota});
+}
+
+}  // namespace
+
+struct Service::Parts {
+    explicit Parts(const settings::Settings& given)
+        : settings(given),
+          queue_participant([this](QueueId id, const auto& entry) { queue_changed(id, entry); }) {}
+
+    void queue_changed(QueueId id, const std::optional<queue::QueueEntry>& entry) {
+        const std::lock_guard lock(runner_mutex);
+        if (runner) runner->changed(id, entry);
+    }
+    void committed(std::span<const std::string> environments);
+    Result<void> start_engine();
+    Result<void> start_queue(net::IoThreads& threads);
+    Result<void> start_intake(net::IoThreads& threads, FileDescriptor socket);
+
+    const settings::Settings& settings;
+    std::unique_ptr<directory::Directory> directory;
+    std::unique_ptr<directory::Credentials> credentials;
+    std::unique_ptr<directory::Authenticator> authenticator;
+    std::optional<runtime::OffloadPool> pool;
+    std::optional<runtime::OffloadPool> auth_pool;
+    std::optional<ipc::NoticeSender> notices;
+
+    store::Accounts accounts{[](std::string_view line) { log::warning("store", {{"what", line}}); }};
+    queue::QueueParticipant queue_participant;
+    ledger::LedgerParticipant ledger_participant;
+    std::optional<commit::Engine> engine;
+    std::optional<store::Reader> reader;
+    std::optional<Housekeeper> housekeeper;
+    std::optional<Quotas> quotas;
+    std::optional<Reporter> reporter;
+
+    std::optional<queue::QueueReader> queue_reader;
+    std::unique_ptr<dns::CaresResolver> resolver;
+    std::optional<Signer> signer;
+    std::optional<Relay> relay;
+    std::mutex runner_mutex;
+    std::optional<QueueRunner> runner;
+    std::unique_ptr<net::TaskGroup> queue_tasks;
+    std::future<void> queue_ended;
+    boost::asio::io_context* queue_context = nullptr;
+
+    std::optional<AuthService> auth;
+    std::optional<Intake> intake;
+    std::optional<ipc::Server> server;
+};
+
+// On the committer's thread, after each batch.
+void Service::Parts::committed(std::span<const std::string> environments) {
+    std::vector<ipc::ChangeNotice> changed;
+    for (const std::string& environment : environments) {
+        const auto account = store::account_of(environment);
+        if (!account) continue;
+        changed.push_back({*account, {}, {}});
+        if (housekeeper) housekeeper->changed(*account);
+    }
+    if (!changed.empty()) notices->send(changed);
+}
+
+Result<void> Service::Parts::start_engine() {
+    commit::EngineOptions options = engine_options(settings);
+    options.on_committed = [this](std::span<const std::string> environments) { committed(environments); };
+    notices.emplace((settings.data_dir / "run/imapd.notify").string());
+    reader.emplace(store::ReaderOptions{settings.data_dir});
+    engine.emplace(std::move(options));
+    engine->add("account", accounts);
+    engine->add("queue", queue_participant);
+    engine->add("ledger", ledger_participant);
+    housekeeper.emplace(settings.data_dir, *engine, *reader);
+    TRY(report, engine->start());
+    log::info("engine.recovered", {{"power_was_cut", report.power_was_cut},
+                                   {"batches", report.batches_found},
+                                   {"applied", report.changes_applied},
+                                   {"files_restored", report.files_restored}});
+    // The queue and the ledger exist from the first start on, for those who only read them.
+    commit::Transaction touch;
+    touch.parts.push_back(
+        {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(queue::Record{})), {}});
+    touch.parts.push_back(ledger::part({}));
+    for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
+        if (!outcome.result) return outcome.result.error();
+    }
+    housekeeper->start();
+    return {};
+}
+
+Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
+    TRY(opened, queue::QueueReader::open(settings.data_dir));
+    queue_reader.emplace(std::move(opened));
+    queue_context = &threads.context(0);
+    TRY(made, dns::CaresResolver::create(*queue_context, resolver_options(settings)));
+    resolver = std::move(made);
+    net::TlsClientOptions tls_options;
+    tls_options.ca_file = settings.relay.ca_file.string();
+    TRY(tls, net::TlsClientContext::load(tls_options));
+    signer.emplace(*credentials);
+    relay.emplace(RelayParts{&settings, resolver.get(), &*signer, std::move(tls)});
+
+    RunnerParts parts;
+    parts.engine = &*engine;
+    parts.reader = &*queue_reader;
+    parts.relay = &*relay;
+    parts.reporter = &*reporter;
+    parts.deposit = deposit_for_recipient;
+    parts.ledger = [](const ipc::LedgerLine& line) { return ledger::part({line}); };
+    parts.pool = &*pool;
+    parts.data_dir = settings.data_dir;
+    parts.limits = {settings.relay.connections, settings.relay.connections_per_destination};
+    {
+        const std::lock_guard lock(runner_mutex);
+        runner.emplace(*queue_context, std::move(parts));
+    }
+    TRY_VOID(runner->load());
+    queue_tasks = std::make_unique<net::TaskGroup>(*queue_context);
+    auto run = [](QueueRunner* works, std::shared_ptr<std::promise<void>> ended) -> net::Task<void> {
+        co_await works->run();
+        ended->set_value();
+    };
+    auto ended = std::make_shared<std::promise<void>>();
+    queue_ended = ended->get_future();
+    queue_tasks->spawn(run(&*runner, ended));
+    return {};
+}
+
+Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescriptor socket) {
+    auth.emplace(*authenticator, *auth_pool);
+    IntakeParts parts;
+    parts.engine = &*engine;
+    parts.auth = &*auth;
+    parts.quotas = &*quotas;
+    parts.reporter = &*reporter;
+    parts.reader = &*reader;
+    parts.queue = &*queue_reader;
+    parts.pool = &*pool;
+    parts.data_dir = settings.data_dir;
+    parts.limits = limits_of(settings);
+    intake.emplace(std::move(parts));
+
+    ipc::ServerOptions options;
+    options.program = "deliver";
+    options.limits.max_frame = std::size_t{8} << 20;  // changes name message sets of any shape
+    options.on_problem = [](std::string_view problem) { log::warning("ipc.problem", {{"what", problem}}); };
+    server.emplace(threads, std::move(socket), std::move(options),
+                   [this](ipc::Message request, const ipc::PeerInfo& peer) {
+                       return intake->handle(std::move(request), peer.connection);
+                   });
+    server->on_disconnect([this](const ipc::PeerInfo& peer) { intake->forget(peer.connection); });
+    server->start();
+    return {};
+}
+
+Service::Service(const settings::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
+Service::~Service() = default;
+
+Result<void> Service::open() {
+    for (const char* folder : {"accounts", "queue", "ledger", "spool", "journal", "run"}) {
+        std::error_code error;
+        std::filesystem::create_directories(parts_->settings.data_dir / folder, error);
+        if (error)
+            return permanent_error("cannot make " + (parts_->settings.data_dir / folder).string() + ": " +
+                                   error.message());
+    }
+    TRY(directory, directory::open_directory(parts_->settings.data_dir));
+    parts_->directory = std::move(directory);
+    TRY(credentials, directory::open_credentials(parts_->settings.data_dir));
+    parts_->credentials = std::move(credentials);
+    parts_->authenticator =
+        std::make_unique<directory::Authenticator>(*parts_->directory, *parts_->credentials);
+    return {};
+}
+
+Result<void> Service::start(net::IoThreads& threads, FileDescriptor socket) {
+    Parts& p = *parts_;
+    p.pool.emplace(0, kPoolQueue);
+    p.auth_pool.emplace(0, kAuthQueue);
+    TRY_VOID(p.start_engine());
+    p.quotas.emplace(*p.directory, *p.reader);
+    p.reporter.emplace(ReporterParts{p.settings.data_dir, p.settings.hostname.ascii(), p.directory.get(),
+                                     deposit_for_recipient, limits_of(p.settings)});
+    TRY_VOID(p.start_queue(threads));
+    return p.start_intake(threads, std::move(socket));
+}
+
+void Service::request_stop() {
+    if (parts_->server) parts_->server->request_stop();
+    if (!parts_->queue_context || !parts_->queue_tasks) return;
+    boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->request_stop(); });
+}
+
+bool Service::wait_idle(std::chrono::milliseconds at_most) {
+    const auto until = std::chrono::steady_clock::now() + at_most;
+    if (parts_->server && !parts_->server->wait_idle(at_most)) return false;
+    if (!parts_->queue_tasks) return true;
+    // Attempts in hand come to their end, so that nothing which a remote took is sent to it again.
+    return parts_->queue_ended.wait_until(until) == std::future_status::ready;
+}
+
+void Service::abort() {
+    if (parts_->server) parts_->server->abort();
+    if (parts_->queue_context && parts_->queue_tasks) {
+        boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->abort(); });
+    }
+}
+
+void Service::close() {
+    if (parts_->housekeeper) parts_->housekeeper->stop();
+    if (parts_->engine) parts_->engine->stop();
+}
+
+}  // namespace mailstead::deliver

@@ -1,0 +1,31 @@
+// deliver as a whole: makes the parts, starts and stops them in order.
+#pragma once
+
+#include <memory>
+
+#include "common/net/io_threads.h"
+#include "common/runtime/daemon.h"
+#include "common/settings/settings.h"
+
+namespace mailstead::deliver {
+
+class Service {
+public:
+    explicit Service(const settings::Settings& settings);
+    ~Service();
+
+    // Before the sandbox: folders, directory, credentials.
+    Result<void> open();
+    // Recovers the journal, then serves on `socket`.
+    Result<void> start(net::IoThreads& threads, FileDescriptor socket);
+    void request_stop();
+    bool wait_idle(std::chrono::milliseconds at_most);
+    void abort();
+    void close();
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace mailstead::deliver
