@@ -14,7 +14,8 @@ std::string sha256(std::string_view text) {
     return base64_encode(sha.finish());
 }
 
-std::string body_hash(Canonicalization form, std::string_view body, std::optional<std::uint64_t> limit = std::nullopt) {
+std::string body_hash(Canonicalization form, std::string_view body,
+                      std::optional<std::uint64_t> limit = std::nullopt) {
     BodyHasher hasher(form);
     const std::size_t number = hasher.want(limit);
     hasher.update(body);

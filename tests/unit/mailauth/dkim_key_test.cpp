@@ -27,7 +27,8 @@ TEST(DkimKey, RoundTripsThroughPemAndDns) {
         ASSERT_TRUE(signature);
         const auto record = record_of(*made);
         EXPECT_EQ(verify_digest(record, algorithm, 1024, kDigest, *signature).check, KeyCheck::good);
-        EXPECT_EQ(verify_digest(record, algorithm, 1024, std::string(32, 'x'), *signature).check, KeyCheck::bad_signature);
+        EXPECT_EQ(verify_digest(record, algorithm, 1024, std::string(32, 'x'), *signature).check,
+                  KeyCheck::bad_signature);
         EXPECT_EQ(verify_digest(record, algorithm, 1024, kDigest, "short").check, KeyCheck::bad_signature);
     }
 }
@@ -51,13 +52,16 @@ TEST(DkimKey, RecordMustFitTheAlgorithm) {
     EXPECT_EQ(verdict.check, KeyCheck::unusable_key);
     DkimKeyRecord garbage;
     garbage.public_key = "not DER at all";
-    EXPECT_EQ(verify_digest(garbage, DkimAlgorithm::rsa_sha256, 1024, kDigest, "x").check, KeyCheck::unusable_key);
+    EXPECT_EQ(verify_digest(garbage, DkimAlgorithm::rsa_sha256, 1024, kDigest, "x").check,
+              KeyCheck::unusable_key);
     garbage.key_type = "ed25519";
-    EXPECT_EQ(verify_digest(garbage, DkimAlgorithm::ed25519_sha256, 1024, kDigest, "x").check, KeyCheck::unusable_key);
+    EXPECT_EQ(verify_digest(garbage, DkimAlgorithm::ed25519_sha256, 1024, kDigest, "x").check,
+              KeyCheck::unusable_key);
 }
 
 TEST(DkimKeyRecord, ReadsItsTags) {
-    const auto record = parse_dkim_key_record("v=DKIM1; h=sha1 : sha256; k=rsa; n=note; s=email:other; t=y:s:later; x=1; p=YW Jj");
+    const auto record = parse_dkim_key_record(
+        "v=DKIM1; h=sha1 : sha256; k=rsa; n=note; s=email:other; t=y:s:later; x=1; p=YW Jj");
     ASSERT_TRUE(record);
     EXPECT_EQ(record->hash_algorithms, (std::vector<std::string>{"sha1", "sha256"}));
     EXPECT_EQ(record->services, (std::vector<std::string>{"email", "other"}));

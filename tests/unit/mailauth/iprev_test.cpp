@@ -25,7 +25,8 @@ TEST(Iprev, PassesWhenANameLeadsBack) {
 }
 
 TEST(Iprev, FailsWhenNoNameLeadsBack) {
-    const auto result = check(zone("1.2.0.192.in-addr.arpa PTR liar.example\nliar.example A 192.0.2.2"), "192.0.2.1");
+    const auto result =
+        check(zone("1.2.0.192.in-addr.arpa PTR liar.example\nliar.example A 192.0.2.2"), "192.0.2.1");
     EXPECT_EQ(result.verdict, IprevVerdict::fail);
     EXPECT_EQ(result.name, "liar.example");
 }

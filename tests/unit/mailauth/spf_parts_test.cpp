@@ -40,7 +40,8 @@ TEST(SpfMacro, ExpandsAsRfc7208_7_4Shows) {
         {"%{ir}.%{v}.%{l1r-}.lp._spf.%{d2}", "3.2.0.192.in-addr.strong.lp._spf.example.com"},
         {"%{d2}.trusted-domains.example.net", "example.com.trusted-domains.example.net"},
     };
-    for (const auto& [text, expected] : cases) EXPECT_EQ(expand_macros(text, values(), MacroUse::domain), expected) << text;
+    for (const auto& [text, expected] : cases)
+        EXPECT_EQ(expand_macros(text, values(), MacroUse::domain), expected) << text;
     EXPECT_EQ(expand_macros("%{ir}.%{v}._spf.%{d2}", values("2001:db8::cb01"), MacroUse::domain),
               "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6._spf.example.com");
 }
@@ -68,7 +69,8 @@ TEST(SpfMacro, NameWithABackslashIsNotAskedFor) {
 }
 
 TEST(SpfRecord, KeepsWhatTheTermsSay) {
-    const auto record = parse_spf_record("v=spf1 +a:x.example/24//64 ~mx/30 ?ip6:2001:db8::/32 -all exp=e.example redirect=r.example");
+    const auto record = parse_spf_record(
+        "v=spf1 +a:x.example/24//64 ~mx/30 ?ip6:2001:db8::/32 -all exp=e.example redirect=r.example");
     ASSERT_TRUE(record);
     ASSERT_EQ(record->terms.size(), 4U);
     EXPECT_EQ(record->terms[0].domain_spec, "x.example");

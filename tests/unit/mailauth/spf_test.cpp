@@ -72,8 +72,12 @@ TEST_P(SpfTables, EachCaseGivesItsVerdict) {
             const std::string verdict(to_string(result.verdict));
             EXPECT_NE(("/" + c.verdicts + "/").find("/" + verdict + "/"), std::string::npos)
                 << verdict << " instead of " << c.verdicts << ": " << result.reason;
-            if (!c.mechanism.empty()) EXPECT_EQ(result.mechanism, c.mechanism);
-            if (!c.explanation.empty()) EXPECT_EQ(result.explanation, c.explanation == "-" ? "" : c.explanation);
+            if (!c.mechanism.empty()) {
+                EXPECT_EQ(result.mechanism, c.mechanism);
+            }
+            if (!c.explanation.empty()) {
+                EXPECT_EQ(result.explanation, c.explanation == "-" ? "" : c.explanation);
+            }
         }
     }
     EXPECT_GT(count, 5U);
@@ -95,12 +99,14 @@ TEST(Spf, NamesTheRecordThatDecided) {
     drive_with(evaluation, resolver);
     EXPECT_EQ(evaluation.result().domain, "example.org");
     EXPECT_EQ(evaluation.result().policy_domain, "_spf.provider.example");
-    EXPECT_EQ(evaluation.result().reason, "192.0.2.9 is allowed by ip4:192.0.2.0/24 of _spf.provider.example");
+    EXPECT_EQ(evaluation.result().reason,
+              "192.0.2.9 is allowed by ip4:192.0.2.0/24 of _spf.provider.example");
     EXPECT_EQ(evaluation.result().lookups, 1U);
 }
 
 TEST(Spf, HeloCanBeCheckedBesideTheSender) {
-    const auto resolver = zone("mail.example TXT \"v=spf1 ip4:192.0.2.1 -all\"\nexample.org TXT \"v=spf1 -all\"");
+    const auto resolver =
+        zone("mail.example TXT \"v=spf1 ip4:192.0.2.1 -all\"\nexample.org TXT \"v=spf1 -all\"");
     SpfEvaluation evaluation(input("192.0.2.1", "mail.example", "u@example.org"), SpfIdentity::helo);
     drive_with(evaluation, resolver);
     EXPECT_EQ(evaluation.result().verdict, SpfVerdict::pass);
@@ -138,7 +144,8 @@ TEST(Spf, MatchBesideAFailingMxHostStillPasses) {
     EXPECT_EQ(evaluation.result().verdict, SpfVerdict::pass);
 }
 
-// Whatever question fails, the evaluation ends, and never with a fail that a working DNS would not have given.
+// Whatever question fails, the evaluation ends, and never with a fail that a working DNS would not have
+// given.
 TEST(Spf, EndsWhicheverLookupFails) {
     const auto resolver = zone(R"(
         example.org TXT "v=spf1 include:in.example mx ptr exists:%{p}.x.example redirect=re.example"
@@ -160,7 +167,8 @@ TEST(Spf, EndsWhicheverLookupFails) {
         drive(evaluation, [&](const dns::Question& question) {
             return asked++ == failing ? dns::AnyAnswer::failure("test") : resolver.answer(question);
         });
-        EXPECT_TRUE(evaluation.result().verdict == SpfVerdict::temperror || evaluation.result().verdict == SpfVerdict::fail)
+        EXPECT_TRUE(evaluation.result().verdict == SpfVerdict::temperror ||
+                    evaluation.result().verdict == SpfVerdict::fail)
             << failing;
     }
 }
@@ -173,6 +181,7 @@ TEST(Spf, IgnoresAnswersThatNobodyAskedFor) {
     SpfEvaluation asking(input("192.0.2.1", "h.example", "u@example.org"));
     asking.answer({});
     EXPECT_EQ(asking.questions().size(), 1U);
+    EXPECT_EQ(asking.result().verdict, SpfVerdict::temperror);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 // A zone given as text, and files from tests/data.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
+
+#include <gtest/gtest.h>
 
 #include "common/dns/fake_resolver.h"
 #include "common/mailauth/inquiry.h"
@@ -15,7 +15,9 @@ namespace mailstead::mailauth {
 
 inline dns::FakeResolver zone(std::string_view text) {
     auto resolver = dns::FakeResolver::parse(text);
-    EXPECT_TRUE(resolver) << (resolver ? "" : std::string(resolver.error().what) + " at " + std::to_string(resolver.error().offset));
+    EXPECT_TRUE(resolver) << (resolver ? ""
+                                       : std::string(resolver.error().what) + " at " +
+                                             std::to_string(resolver.error().offset));
     return resolver ? std::move(*resolver) : dns::FakeResolver();
 }
 
