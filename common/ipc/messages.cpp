@@ -1,0 +1,494 @@
+#include "common/ipc/messages.h"
+
+#include "common/ipc/decoding.h"
+
+namespace mailstead::ipc {
+
+namespace {
+
+constexpr std::size_t kShortText = 256;
+constexpr std::size_t kLongText = 4'096;
+constexpr std::size_t kMaxSaslBytes = 64 * 1024;
+constexpr std::size_t kMaxChange = 16 * 1024 * 1024;
+constexpr std::size_t kMaxFields = 64;
+constexpr std::size_t kMaxNumbers = 1'000;
+
+void write_ip(ByteWriter& out, const net::IpAddress& ip) {
+    out.string(net::ip_bytes(ip));
+}
+
+Parsed<net::IpAddress> read_ip(ByteReader& in) {
+    return net::ip_from_bytes(in.string());
+}
+
+Parsed<Secret> read_secret(ByteReader& in, std::size_t at_most) {
+    const std::string_view bytes = in.string();
+    if (!in.ok() || bytes.size() > at_most) return ParseError("truncated message", 0);
+    return Secret(bytes);
+}
+
+void write_time(ByteWriter& out, Time time) {
+    out.fixed64(static_cast<std::uint64_t>(time.time_since_epoch().count()));
+}
+
+Time read_time(ByteReader& in) {
+    return Time(Milliseconds(static_cast<std::int64_t>(in.fixed64())));
+}
+
+void write_origin(ByteWriter& out, const Origin& origin) {
+    out.u8(static_cast<std::uint8_t>(origin.service));
+    write_ip(out, origin.client.ip);
+    out.varint(origin.client.port);
+    out.string(origin.helo);
+    out.string(origin.tls_version);
+    out.string(origin.tls_cipher);
+    out.varint(origin.auth_account.value);
+    out.string(origin.auth_login);
+}
+
+Parsed<Origin> read_origin(ByteReader& in) {
+    Origin origin;
+    TRY(service, read_enum(in, Service::admin));
+    TRY(ip, read_ip(in));
+    const std::uint64_t port = in.varint();
+    if (port > UINT16_MAX) return ParseError("not a port", 0);
+    TRY(helo, read_text(in, kLongText));
+    TRY(version, read_text(in, kShortText));
+    TRY(cipher, read_text(in, kShortText));
+    origin.auth_account = AccountId(in.varint32());
+    TRY(login, read_text(in, kShortText * 4));
+    origin.service = service;
+    origin.client = {ip, static_cast<std::uint16_t>(port)};
+    origin.helo = std::move(helo);
+    origin.tls_version = std::move(version);
+    origin.tls_cipher = std::move(cipher);
+    origin.auth_login = std::move(login);
+    return origin;
+}
+
+}  // namespace
+
+bool is_known(MessageType type) {
+    return type >= MessageType::hello && type <= MessageType::refused;
+}
+
+bool is_sensitive(MessageType type) {
+    return type == MessageType::auth_step || type == MessageType::auth_answer;
+}
+
+std::string_view to_string(Service service) {
+    switch (service) {
+        case Service::smtp: return "smtp";
+        case Service::submission: return "submission";
+        case Service::imap: return "imap";
+        case Service::pop3: return "pop3";
+        case Service::admin: break;
+    }
+    return "admin";
+}
+
+std::string Hello::encode() const {
+    ByteWriter out;
+    out.varint(version);
+    out.string(program);
+    return out.take();
+}
+
+Parsed<Hello> Hello::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    Hello hello;
+    hello.version = in.varint32();
+    TRY(program, read_text(in, kShortText));
+    hello.program = std::move(program);
+    return finish(in, std::move(hello));
+}
+
+Parsed<Done> Done::decode(std::string_view bytes) {
+    return finish(ByteReader(bytes), Done{});
+}
+
+std::string Refused::encode() const {
+    ByteWriter out;
+    out.string(std::string_view(reason).substr(0, kLongText));
+    return out.take();
+}
+
+Parsed<Refused> Refused::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    TRY(reason, read_text(in, kLongText));
+    return finish(in, Refused{std::move(reason)});
+}
+
+std::string AuthStep::encode() const {
+    ByteWriter out;
+    out.fixed64(conversation);
+    out.u8(static_cast<std::uint8_t>(service));
+    write_ip(out, client_ip);
+    out.string(mechanism);
+    out.boolean(has_initial);
+    out.string(binding_type);
+    out.string(binding_data);
+    out.boolean(under_tls);
+    out.string(client_bytes.reveal());  // last, here and below: no growing buffer leaves a copy of it behind
+    return out.take();
+}
+
+Parsed<AuthStep> AuthStep::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    AuthStep step;
+    step.conversation = in.fixed64();
+    TRY(service, read_enum(in, Service::admin));
+    TRY(ip, read_ip(in));
+    TRY(mechanism, read_text(in, kShortText));
+    TRY(has_initial, read_flag(in));
+    TRY(binding_type, read_text(in, kShortText));
+    TRY(binding_data, read_text(in, kShortText));
+    TRY(under_tls, read_flag(in));
+    TRY(client_bytes, read_secret(in, kMaxSaslBytes));
+    step.service = service;
+    step.client_ip = ip;
+    step.mechanism = std::move(mechanism);
+    step.has_initial = has_initial;
+    step.client_bytes = std::move(client_bytes);
+    step.binding_type = std::move(binding_type);
+    step.binding_data = std::move(binding_data);
+    step.under_tls = under_tls;
+    return finish(in, std::move(step));
+}
+
+namespace {
+
+struct WriteAuthOutcome {
+    ByteWriter& out;
+    void operator()(const AuthChallenge& challenge) const {
+        out.u8(0);
+        out.fixed64(challenge.conversation);
+        out.string(challenge.bytes.reveal());
+    }
+    void operator()(const AuthSuccess& success) const {
+        out.u8(1);
+        out.varint(success.account.value);
+        out.string(success.login);
+        out.string(success.final_bytes.reveal());
+    }
+    void operator()(const AuthFailure& failure) const {
+        out.u8(2);
+        out.string(std::string_view(failure.reason).substr(0, kLongText));
+    }
+    void operator()(const AuthBusy& busy) const {
+        out.u8(3);
+        out.string(std::string_view(busy.reason).substr(0, kLongText));
+    }
+};
+
+Parsed<AuthChallenge> read_challenge(ByteReader& in) {
+    const std::uint64_t conversation = in.fixed64();
+    TRY(challenge, read_secret(in, kMaxSaslBytes));
+    return AuthChallenge{std::move(challenge), conversation};
+}
+
+Parsed<AuthSuccess> read_success(ByteReader& in) {
+    const AccountId account(in.varint32());
+    TRY(login, read_text(in, kShortText * 4));
+    TRY(final_bytes, read_secret(in, kMaxSaslBytes));
+    if (!account) return ParseError("success needs an account", 0);
+    return AuthSuccess{account, std::move(login), std::move(final_bytes)};
+}
+
+}  // namespace
+
+std::string AuthAnswer::encode() const {
+    ByteWriter out;
+    std::visit(WriteAuthOutcome{out}, outcome);
+    return out.take();
+}
+
+Parsed<AuthAnswer> AuthAnswer::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    AuthAnswer answer;
+    switch (in.u8()) {
+        case 0: {
+            TRY(challenge, read_challenge(in));
+            answer.outcome = std::move(challenge);
+            break;
+        }
+        case 1: {
+            TRY(success, read_success(in));
+            answer.outcome = std::move(success);
+            break;
+        }
+        case 2: {
+            TRY(reason, read_text(in, kLongText));
+            answer.outcome = AuthFailure{std::move(reason)};
+            break;
+        }
+        case 3: {
+            TRY(reason, read_text(in, kLongText));
+            answer.outcome = AuthBusy{std::move(reason)};
+            break;
+        }
+        default: return ParseError("unknown outcome", 0);
+    }
+    return finish(in, std::move(answer));
+}
+
+std::string AuthCancel::encode() const {
+    ByteWriter out;
+    out.fixed64(conversation);
+    return out.take();
+}
+
+Parsed<AuthCancel> AuthCancel::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    AuthCancel cancel;
+    cancel.conversation = in.fixed64();
+    return finish(in, std::move(cancel));
+}
+
+std::string DeliverMessage::encode() const {
+    ByteWriter out;
+    out.string(trace_id);
+    write_envelope(out, envelope);
+    write_origin(out, origin);
+    out.string(verdict);
+    out.varint(size);
+    write_time(out, received);
+    out.boolean(junk);
+    return out.take();
+}
+
+Parsed<DeliverMessage> DeliverMessage::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    DeliverMessage message;
+    TRY(trace_id, read_text(in, kShortText));
+    TRY(envelope, read_envelope(in));
+    TRY(origin, read_origin(in));
+    TRY(verdict, read_text(in, kLongText));
+    message.size = in.varint();
+    message.received = read_time(in);
+    TRY(junk, read_flag(in));
+    message.trace_id = std::move(trace_id);
+    message.envelope = std::move(envelope);
+    message.origin = std::move(origin);
+    message.verdict = std::move(verdict);
+    message.junk = junk;
+    return finish(in, std::move(message));
+}
+
+std::string DeliverAnswer::encode() const {
+    ByteWriter out;
+    out.u8(static_cast<std::uint8_t>(outcome));
+    out.string(std::string_view(text).substr(0, kLongText));
+    out.varint(queue_id);
+    return out.take();
+}
+
+Parsed<DeliverAnswer> DeliverAnswer::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    DeliverAnswer answer;
+    TRY(outcome, read_enum(in, Outcome::permanent));
+    TRY(text, read_text(in, kLongText));
+    answer.outcome = outcome;
+    answer.text = std::move(text);
+    answer.queue_id = in.varint();
+    return finish(in, std::move(answer));
+}
+
+std::string ApplyChange::encode() const {
+    ByteWriter out;
+    out.varint(account.value);
+    out.string(change);
+    return out.take();
+}
+
+Parsed<ApplyChange> ApplyChange::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    ApplyChange apply;
+    apply.account = AccountId(in.varint32());
+    TRY(change, read_text(in, kMaxChange));
+    if (!apply.account) return ParseError("a change needs an account", 0);
+    apply.change = std::move(change);
+    return finish(in, std::move(apply));
+}
+
+std::string ChangeAnswer::encode() const {
+    ByteWriter out;
+    out.u8(error);
+    out.string(bytes);
+    return out.take();
+}
+
+Parsed<ChangeAnswer> ChangeAnswer::decode(std::string_view from) {
+    ByteReader in(from);
+    ChangeAnswer answer;
+    answer.error = in.u8();
+    TRY(result, read_text(in, kMaxChange));
+    answer.bytes = std::move(result);
+    return finish(in, std::move(answer));
+}
+
+std::string LedgerLine::encode() const {
+    ByteWriter out;
+    out.string(trace_id);
+    write_time(out, time);
+    out.string(stage);
+    out.varint(fields.size());
+    for (const auto& [key, value] : fields) {
+        out.string(key);
+        out.string(std::string_view(value).substr(0, kLongText));
+    }
+    return out.take();
+}
+
+Parsed<LedgerLine> LedgerLine::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    LedgerLine line;
+    TRY(trace_id, read_text(in, kShortText));
+    line.time = read_time(in);
+    TRY(stage, read_text(in, kShortText));
+    const std::size_t count = in.count();
+    if (count > kMaxFields) return ParseError("too many fields", 0);
+    for (std::size_t i = 0; i < count; ++i) {
+        TRY(key, read_text(in, kShortText));
+        TRY(value, read_text(in, kLongText));
+        line.fields.emplace_back(std::move(key), std::move(value));
+    }
+    line.trace_id = std::move(trace_id);
+    line.stage = std::move(stage);
+    return finish(in, std::move(line));
+}
+
+std::string QuotaQuestion::encode() const {
+    ByteWriter out;
+    out.varint(account.value);
+    out.varint(size);
+    return out.take();
+}
+
+Parsed<QuotaQuestion> QuotaQuestion::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    QuotaQuestion question;
+    question.account = AccountId(in.varint32());
+    question.size = in.varint();
+    return finish(in, std::move(question));
+}
+
+std::string QuotaAnswer::encode() const {
+    ByteWriter out;
+    out.boolean(over);
+    return out.take();
+}
+
+Parsed<QuotaAnswer> QuotaAnswer::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    TRY(over, read_flag(in));
+    return finish(in, QuotaAnswer{over});
+}
+
+namespace {
+
+struct WriteSelector {
+    ByteWriter& out;
+    void operator()(const QueueCommand::All&) const { out.u8(0); }
+    void operator()(const QueueId& id) const {
+        out.u8(1);
+        out.varint(id.value);
+    }
+    void operator()(const QueueCommand::ToDomain& to) const {
+        out.u8(2);
+        out.string(to.domain);
+    }
+    void operator()(const QueueCommand::ToRecipient& to) const {
+        out.u8(3);
+        out.string(to.address);
+    }
+};
+
+Parsed<QueueCommand::Selector> read_selector(ByteReader& in) {
+    switch (in.u8()) {
+        case 0: return QueueCommand::Selector(QueueCommand::All{});
+        case 1: return QueueCommand::Selector(QueueId(in.varint()));
+        case 2: {
+            TRY(domain, read_text(in, kShortText));
+            return QueueCommand::Selector(QueueCommand::ToDomain{std::move(domain)});
+        }
+        case 3: {
+            TRY(address, read_text(in, kShortText * 4));
+            return QueueCommand::Selector(QueueCommand::ToRecipient{std::move(address)});
+        }
+        default: return ParseError("unknown selector", 0);
+    }
+}
+
+}  // namespace
+
+std::string QueueCommand::encode() const {
+    ByteWriter out;
+    out.u8(static_cast<std::uint8_t>(op));
+    std::visit(WriteSelector{out}, selector);
+    return out.take();
+}
+
+Parsed<QueueCommand> QueueCommand::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    TRY(op, read_enum(in, Op::remove));
+    TRY(selector, read_selector(in));
+    return finish(in, QueueCommand{op, std::move(selector)});
+}
+
+std::string QueueAnswer::encode() const {
+    ByteWriter out;
+    out.varint(count);
+    out.string(std::string_view(error).substr(0, kLongText));
+    return out.take();
+}
+
+Parsed<QueueAnswer> QueueAnswer::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    QueueAnswer answer;
+    answer.count = in.varint();
+    TRY(error, read_text(in, kLongText));
+    answer.error = std::move(error);
+    return finish(in, std::move(answer));
+}
+
+Parsed<StatusQuestion> StatusQuestion::decode(std::string_view bytes) {
+    return finish(ByteReader(bytes), StatusQuestion{});
+}
+
+std::string StatusAnswer::encode() const {
+    ByteWriter out;
+    out.varint(numbers.size());
+    for (const auto& [key, value] : numbers) {
+        out.string(key);
+        out.varint(value);
+    }
+    return out.take();
+}
+
+Parsed<StatusAnswer> StatusAnswer::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    StatusAnswer answer;
+    const std::size_t count = in.count();
+    if (count > kMaxNumbers) return ParseError("too many numbers", 0);
+    for (std::size_t i = 0; i < count; ++i) {
+        TRY(key, read_text(in, kShortText));
+        answer.numbers.emplace_back(std::move(key), in.varint());
+    }
+    return finish(in, std::move(answer));
+}
+
+std::string AccountGone::encode() const {
+    ByteWriter out;
+    out.varint(account.value);
+    return out.take();
+}
+
+Parsed<AccountGone> AccountGone::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    AccountGone gone;
+    gone.account = AccountId(in.varint32());
+    return finish(in, std::move(gone));
+}
+
+}  // namespace mailstead::ipc

@@ -1,0 +1,210 @@
+#include "common/runtime/daemon.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <optional>
+
+#include "common/base/text.h"
+#include "common/net/listener.h"
+
+namespace mailstead::runtime {
+
+namespace {
+
+// sysexits.h
+constexpr int kOk = 0;
+constexpr int kUsage = 64;
+constexpr int kSoftware = 70;
+constexpr int kTemporaryFailure = 75;
+constexpr int kConfiguration = 78;
+
+constexpr std::string_view kDefaultSettings = "/etc/mailstead/mailstead.toml";
+constexpr std::chrono::milliseconds kAfterAbort{2'000};
+
+// nullopt: wrong arguments.
+std::optional<std::string> settings_file(int argc, const char* const* argv) {
+    std::string file(kDefaultSettings);
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view argument = argv[i];
+        if (argument != "-c" || i + 1 >= argc) return std::nullopt;
+        file = argv[++i];
+    }
+    return file;
+}
+
+// https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
+void tell_service_manager(std::string_view state) {
+    const char* const path = std::getenv("NOTIFY_SOCKET");
+    sockaddr_un address{};
+    if (path == nullptr || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof address.sun_path) return;
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path, std::strlen(path));
+    if (path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+    const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return;
+    static_cast<void>(
+        ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size));
+}
+
+void tell_supervisor() {
+    const char* const number = std::getenv("MAILSTEAD_READY_FD");
+    if (number == nullptr) return;
+    const auto fd = text::parse_number<unsigned>(number);
+    if (!fd || *fd < 3) return;
+    FileDescriptor pipe(static_cast<int>(*fd));
+    static_cast<void>(::write(pipe.get(), "\n", 1) == 1);
+}
+
+sigset_t handled_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+    return set;
+}
+
+void raise_file_limit(std::size_t wanted) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (wanted > limit.rlim_max && geteuid() == 0) limit.rlim_max = wanted;
+    limit.rlim_cur = wanted == 0 ? limit.rlim_max : std::min<rlim_t>(wanted, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<void> bind_internet(const Plan& plan, Sockets& sockets) {
+    for (const net::SocketAddress& address : plan.tcp) {
+        const net::SocketAddress twin{net::parse_ip("0.0.0.0").value(), address.port};
+        const bool has_twin = address.ip.is_v6() && std::ranges::find(plan.tcp, twin) != plan.tcp.end();
+        TRY(socket, net::bind_tcp(address, has_twin ? net::Families::ipv6_only : net::Families::dual));
+        sockets.tcp.push_back(std::move(socket));
+    }
+    return {};
+}
+
+Result<void> bind_local(const Plan& plan, Sockets& sockets) {
+    for (const UnixSocketPlan& wanted : plan.unix_sockets) {
+        TRY(socket, wanted.datagram ? net::bind_unix_datagram(wanted.path, wanted.mode) : net::bind_unix(wanted.path, wanted.mode));
+        sockets.unix_sockets.push_back(std::move(socket));
+    }
+    return {};
+}
+
+Result<void> close_sandbox(const Plan& plan) {
+    Sandbox sandbox = plan.sandbox;
+    if (!plan.log_file.empty()) {
+        // For opening it anew after rotation.
+        sandbox.paths.push_back({std::filesystem::path(plan.log_file).parent_path().string(), Access::temporary});
+    }
+    TRY(report, enter_sandbox(sandbox));
+    log::info("daemon.sandbox", {{"landlock", report.landlock_abi}, {"seccomp", report.seccomp}});
+    return {};
+}
+
+// What is there after a successful start.
+struct Running {
+    Plan plan;
+    std::unique_ptr<net::IoThreads> threads;
+};
+
+Result<Running> start(Program& program, const std::string& settings) {
+    TRY(plan, program.configure(settings));
+    TRY_VOID(log::open(plan.log_level, plan.log_file, program.name()));
+    raise_file_limit(plan.max_open_files);
+    Sockets sockets;
+    TRY_VOID(bind_internet(plan, sockets));
+    TRY_VOID(program.prepare());
+    TRY_VOID(drop_root(plan.user));
+    TRY_VOID(bind_local(plan, sockets));
+    TRY_VOID(program.open());
+    auto threads = std::make_unique<net::IoThreads>(plan.threads);
+    TRY_VOID(close_sandbox(plan));
+    TRY_VOID(program.start(*threads, std::move(sockets)));
+    threads->start();
+    return Running{std::move(plan), std::move(threads)};
+}
+
+// Until SIGTERM or SIGINT.
+void serve(Program& program) {
+    const sigset_t signals = handled_signals();
+    for (;;) {
+        const int number = sigwaitinfo(&signals, nullptr);
+        if (number == SIGTERM || number == SIGINT) return;
+        if (number != SIGHUP) continue;
+        log::reopen();
+        log::info("daemon.reload");
+        program.reload();
+    }
+}
+
+// A second signal makes it short.
+bool asked_again() {
+    const sigset_t signals = handled_signals();
+    const timespec at_once{};
+    const int number = sigtimedwait(&signals, nullptr, &at_once);
+    return number == SIGTERM || number == SIGINT;
+}
+
+void drain(Program& program, std::chrono::seconds at_most) {
+    program.request_stop();
+    const auto until = std::chrono::steady_clock::now() + at_most;
+    while (std::chrono::steady_clock::now() < until && !asked_again()) {
+        if (program.wait_idle(std::chrono::milliseconds(100))) return;
+    }
+    log::warning("daemon.abort");
+    program.abort();
+    program.wait_idle(kAfterAbort);
+}
+
+int run(Program& program, const std::string& settings) {
+    const sigset_t signals = handled_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    ::umask(0077);
+    auto running = start(program, settings);
+    if (!running) {
+        const Error error = running.error();
+        log::error("daemon.start", {{"program", program.name()}, {"error", error.what}});
+        return error.retry == Retry::is_useless ? kConfiguration : kTemporaryFailure;
+    }
+    log::info("daemon.ready", {{"threads", running->threads->size()}});
+    tell_service_manager("READY=1");
+    tell_supervisor();
+    serve(program);
+    log::info("daemon.stop");
+    tell_service_manager("STOPPING=1");
+    drain(program, running->plan.drain);
+    running->threads->stop();
+    running->threads->join();
+    program.close();
+    return kOk;
+}
+
+}  // namespace
+
+int run_daemon(Program& program, int argc, const char* const* argv) {
+    const std::optional<std::string> settings = settings_file(argc, argv);
+    if (!settings) {
+        std::fprintf(stderr, "usage: mailstead-%s [-c FILE]\n", std::string(program.name()).c_str());
+        return kUsage;
+    }
+    try {
+        return run(program, *settings);
+    } catch (const std::exception& exception) {
+        log::error("daemon.exception", {{"error", exception.what()}});
+        return kSoftware;
+    }
+}
+
+}  // namespace mailstead::runtime
