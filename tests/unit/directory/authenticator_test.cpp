@@ -29,7 +29,8 @@ protected:
             if (!answer) return "client gave up";
             outcome = server->step(*answer);
         }
-        if (const auto* failure = std::get_if<sasl::Failure>(&outcome)) return std::string(to_string(failure->reason));
+        if (const auto* failure = std::get_if<sasl::Failure>(&outcome))
+            return std::string(to_string(failure->reason));
         EXPECT_EQ(std::get<sasl::Success>(outcome).account, account);
         return "success";
     }

@@ -25,7 +25,8 @@ TEST_F(CredentialsTest, APasswordIsKeptAsHashAndScramKeys) {
     const AccountCredentials kept = credentials();
     EXPECT_TRUE(sasl::verify_password(kept.password_hash, "pencil"));
     ASSERT_TRUE(kept.scram);
-    EXPECT_EQ(kept.scram->stored_key, sasl::derive_scram_keys("pencil", kept.scram_salt, kept.scram_iterations).stored_key);
+    EXPECT_EQ(kept.scram->stored_key,
+              sasl::derive_scram_keys("pencil", kept.scram_salt, kept.scram_iterations).stored_key);
     EXPECT_EQ(kept.scram_iterations, sasl::kScramIterations);
 }
 
@@ -51,7 +52,8 @@ TEST_F(CredentialsTest, AppPasswordsHaveNamesAndGo) {
     EXPECT_FALSE(editor->add_app_password(kAccount, ""));
     EXPECT_FALSE(editor->add_app_password(kAccount, std::string(101, 'a')));
     ASSERT_EQ(credentials().app_passwords.size(), 1U);
-    EXPECT_EQ(credentials().app_passwords[0].hash, sasl::hash_random_password(editor->installation_key(), phone.reveal()));
+    EXPECT_EQ(credentials().app_passwords[0].hash,
+              sasl::hash_random_password(editor->installation_key(), phone.reveal()));
     EXPECT_TRUE(credentials().password_hash.empty());
     EXPECT_TRUE(editor->remove_app_password(kAccount, "phone").value());
     EXPECT_FALSE(editor->remove_app_password(kAccount, "phone").value());
@@ -71,7 +73,12 @@ TEST_F(CredentialsTest, DkimKeysOfADomainComeOldestFirst) {
     const Domain domain = *Domain::parse("example.org");
     const Domain longer = *Domain::parse("example.org.example");
     const auto key = [](const Domain& d, const std::string& selector, DkimState state, int day) {
-        return DkimKey{d, selector, DkimAlgorithm::rsa_sha256, state, Time(Milliseconds(day * 86'400'000)), Secret("PEM " + selector)};
+        return DkimKey{d,
+                       selector,
+                       DkimAlgorithm::rsa_sha256,
+                       state,
+                       Time(Milliseconds(day * 86'400'000)),
+                       Secret("PEM " + selector)};
     };
     ASSERT_TRUE(editor->put_dkim_key(key(domain, "b", DkimState::retired, 1)));
     ASSERT_TRUE(editor->put_dkim_key(key(domain, "a", DkimState::pending, 2)));
@@ -96,7 +103,8 @@ TEST(CredentialRecords, DamagedBytesAreErrors) {
     credentials.app_passwords.push_back({"phone", Time{}, "h", {"s", "k"}});
     const std::string bytes = encode(credentials);
     ASSERT_TRUE(decode_credentials(bytes));
-    for (std::size_t length = 0; length < bytes.size(); ++length) EXPECT_FALSE(decode_credentials(bytes.substr(0, length))) << length;
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+        EXPECT_FALSE(decode_credentials(bytes.substr(0, length))) << length;
     EXPECT_FALSE(decode_credentials(bytes + "x"));
 }
 

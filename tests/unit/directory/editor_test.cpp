@@ -1,8 +1,9 @@
 #include "common/directory/editor.h"
 
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "tests/unit/directory/temporary_folder.h"
 
@@ -47,7 +48,11 @@ TEST_F(EditorTest, AccountsKeepWhatTheyWereGiven) {
     EXPECT_EQ(account->state, AccountState::active);
     ASSERT_TRUE(editor->set_quota(*id, 7));
     ASSERT_TRUE(editor->set_state(*id, AccountState::disabled));
+    ASSERT_TRUE(editor->set_display_name(*id, "Other"));
+    ASSERT_TRUE(editor->set_hidden_capabilities(*id, {}));
     EXPECT_EQ(editor->find_account(*id).value()->quota_bytes, 7U);
+    EXPECT_EQ(editor->find_account(*id).value()->display_name, "Other");
+    EXPECT_TRUE(editor->find_account(*id).value()->hidden_capabilities.empty());
     EXPECT_EQ(editor->find_account(*id).value()->state, AccountState::disabled);
     EXPECT_FALSE(editor->set_quota(AccountId(99), 1));
 }
@@ -73,7 +78,8 @@ TEST_F(EditorTest, LoginsAreFoundAsPeopleTypeThem) {
     EXPECT_EQ(login_of("You"), "you@example.org");
     EXPECT_EQ(login_of("me"), "none") << "two of them";
     EXPECT_EQ(login_of("me@example.net"), "me@example.net");
-    for (const std::string_view nobody : {"", "yo", "you2", "@", "you@", "@example.org", "sales@example.org", "sales", "you+x@example.org", "\xff"}) {
+    for (const std::string_view nobody : {"", "yo", "you2", "@", "you@", "@example.org", "sales@example.org",
+                                          "sales", "you+x@example.org", "\xff"}) {
         EXPECT_EQ(login_of(nobody), "none") << nobody;
     }
 }
@@ -81,16 +87,24 @@ TEST_F(EditorTest, LoginsAreFoundAsPeopleTypeThem) {
 TEST_F(EditorTest, RefusesWhatWouldNotWorkAndSaysWhy) {
     ASSERT_TRUE(editor->add_domain(domain("example.org"), {}));
     add("you@example.org");
-    const auto reason = [](const auto& result) { return result ? std::string("accepted") : result.error().what; };
+    const auto reason = [](const auto& result) {
+        return result ? std::string("accepted") : result.error().what;
+    };
     EXPECT_EQ(reason(editor->add_domain(domain("example.org"), {})), "domain example.org exists already");
-    EXPECT_NE(reason(editor->add_account({address("x@example.net"), "", 0, {}})).find("mailstead domain add"), std::string::npos);
-    EXPECT_EQ(reason(editor->add_account({address("YOU@example.org"), "", 0, {}})), "YOU@example.org is an account already");
-    EXPECT_EQ(reason(editor->add_alias(address("you@example.org"), {address("a@example.net")})), "you@example.org is an account already");
+    EXPECT_NE(reason(editor->add_account({address("x@example.net"), "", 0, {}})).find("mailstead domain add"),
+              std::string::npos);
+    EXPECT_EQ(reason(editor->add_account({address("YOU@example.org"), "", 0, {}})),
+              "YOU@example.org is an account already");
+    EXPECT_EQ(reason(editor->add_alias(address("you@example.org"), {address("a@example.net")})),
+              "you@example.org is an account already");
     EXPECT_NE(reason(editor->add_alias(address("x@example.org"), {})), "accepted");
-    EXPECT_EQ(reason(editor->add_alias(address("x@example.org"), {address("typo@example.org")})), "x@example.org would lead to no one");
+    EXPECT_EQ(reason(editor->add_alias(address("x@example.org"), {address("typo@example.org")})),
+              "x@example.org would lead to no one");
     EXPECT_NE(reason(editor->add_alias(address("x@example.org"), {address("x@example.org")})), "accepted");
-    EXPECT_FALSE(std::holds_alternative<Targets>(editor->resolve(address("x@example.org")).value())) << "refused means undone";
-    EXPECT_NE(reason(editor->remove_domain(domain("example.org"))).find("still has accounts"), std::string::npos);
+    EXPECT_FALSE(std::holds_alternative<Targets>(editor->resolve(address("x@example.org")).value()))
+        << "refused means undone";
+    EXPECT_NE(reason(editor->remove_domain(domain("example.org"))).find("still has accounts"),
+              std::string::npos);
     EXPECT_NE(reason(editor->set_catch_all(domain("example.org"), address("typo@example.org"))), "accepted");
     EXPECT_NE(reason(editor->add_domain(domain("b.example"), domain("missing.example"))), "accepted");
 }
@@ -98,7 +112,8 @@ TEST_F(EditorTest, RefusesWhatWouldNotWorkAndSaysWhy) {
 TEST_F(EditorTest, AliasesGrowListAndShrink) {
     ASSERT_TRUE(editor->add_domain(domain("example.org"), {}));
     const AccountId you = add("you@example.org");
-    ASSERT_TRUE(editor->add_alias(address("Sales@example.org"), {address("you@example.org"), address("b@example.net")}));
+    ASSERT_TRUE(editor->add_alias(address("Sales@example.org"),
+                                  {address("you@example.org"), address("b@example.net")}));
     ASSERT_TRUE(editor->add_alias(address("\"odd \\\"one\"@example.org"), {address("you@example.org")}));
     auto aliases = editor->aliases().value();
     ASSERT_EQ(aliases.size(), 2U);
@@ -119,8 +134,11 @@ TEST_F(EditorTest, PeopleMaySendAsWhatLeadsToThem) {
     ASSERT_TRUE(editor->add_domain(domain("also.example"), domain("example.org")));
     const AccountId you = add("you@example.org");
     const AccountId me = add("me@example.org");
-    ASSERT_TRUE(editor->add_alias(address("sales@example.org"), {address("you@example.org"), address("x@example.net")}));
-    const auto may = [&](AccountId id, const std::string& from) { return editor->may_send_as(id, address(from)).value(); };
+    ASSERT_TRUE(editor->add_alias(address("sales@example.org"),
+                                  {address("you@example.org"), address("x@example.net")}));
+    const auto may = [&](AccountId id, const std::string& from) {
+        return editor->may_send_as(id, address(from)).value();
+    };
     EXPECT_TRUE(may(you, "You@example.org"));
     EXPECT_TRUE(may(you, "you+shop@example.org"));
     EXPECT_TRUE(may(you, "you@also.example"));
@@ -146,7 +164,8 @@ TEST_F(EditorTest, PostmasterWithoutDomainIsTheFirstAccounts) {
 TEST_F(EditorTest, DomainsAreListedAndRemoved) {
     ASSERT_TRUE(editor->add_domain(domain("b.example"), {}));
     ASSERT_TRUE(editor->add_domain(domain("a.example"), domain("b.example")));
-    EXPECT_FALSE(editor->add_domain(domain("c.example"), domain("a.example"))) << "another name for another name";
+    EXPECT_FALSE(editor->add_domain(domain("c.example"), domain("a.example")))
+        << "another name for another name";
     const auto domains = editor->domains().value();
     ASSERT_EQ(domains.size(), 2U);
     EXPECT_EQ(domains[0].name.ascii(), "a.example");

@@ -1,11 +1,11 @@
 // A folder that goes with the test.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace mailstead::directory {
 

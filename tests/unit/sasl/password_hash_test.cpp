@@ -1,8 +1,8 @@
 #include "common/sasl/password_hash.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 namespace mailstead::sasl {
 namespace {
@@ -17,7 +17,8 @@ TEST(PasswordHash, IsArgon2idWithASaltOfItsOwn) {
 }
 
 TEST(PasswordHash, MalformedHashesHoldForNobody) {
-    for (const std::string& bad : {std::string(), std::string("pencil"), std::string("$argon2id$"), std::string(4096, 'a')}) {
+    for (const std::string& bad :
+         {std::string(), std::string("pencil"), std::string("$argon2id$"), std::string(4096, 'a')}) {
         EXPECT_FALSE(verify_password(bad, "pencil"));
         EXPECT_FALSE(verify_password(bad, bad));
     }

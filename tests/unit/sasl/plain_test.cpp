@@ -30,8 +30,10 @@ TEST(SaslPlain, MessagesAndTheirOutcomes_Rfc4616_2) {
         {"user is not UTF-8", "\0\xFF\0pencil"s, FailureReason::malformed},
         {"control character in user", "\0us\x01er\0pencil"s, FailureReason::malformed},
         {"user too long", "\0"s + std::string(513, 'a') + "\0pencil"s, FailureReason::malformed},
-        {"password at the limit", "\0user@example.org\0"s + std::string(1024, 'a'), FailureReason::wrong_credentials},
-        {"password past the limit", "\0user@example.org\0"s + std::string(1025, 'a'), FailureReason::malformed},
+        {"password at the limit", "\0user@example.org\0"s + std::string(1024, 'a'),
+         FailureReason::wrong_credentials},
+        {"password past the limit", "\0user@example.org\0"s + std::string(1025, 'a'),
+         FailureReason::malformed},
         {"message too long", std::string(kMaxClientMessage + 1, 'a'), FailureReason::malformed},
     };
     for (const Case& c : cases) {
@@ -51,7 +53,8 @@ TEST(SaslPlain, MessagesAndTheirOutcomes_Rfc4616_2) {
 TEST(SaslPlain, ABrokenDirectoryIsTemporaryNotWrong) {
     FakeSource source;
     source.broken = true;
-    EXPECT_EQ(reason_of(start_exchange("PLAIN", source, {})->step("\0user@example.org\0pencil"s)), FailureReason::temporary);
+    EXPECT_EQ(reason_of(start_exchange("PLAIN", source, {})->step("\0user@example.org\0pencil"s)),
+              FailureReason::temporary);
     EXPECT_EQ(reason_of(start_exchange("SCRAM-SHA-256", source, {})->step("n,,n=user@example.org,r=abc")),
               FailureReason::temporary);
 }
@@ -59,7 +62,11 @@ TEST(SaslPlain, ABrokenDirectoryIsTemporaryNotWrong) {
 TEST(SaslPlain, PasswordsAreComparedAsSaslprepSpellsThem) {
     FakeSource source;
     // U+00AA becomes "a", U+00AD disappears (RFC 4013, 3).
-    start_exchange("PLAIN", source, {})->step("\0user@example.org\0\xC2\xAA" "b\xC2\xAD" "c"s);
+    start_exchange("PLAIN", source, {})
+        ->step(
+            "\0user@example.org\0\xC2\xAA"
+            "b\xC2\xAD"
+            "c"s);
     EXPECT_EQ(source.seen_password, "abc");
     // What SASLprep refuses is compared byte for byte.
     start_exchange("PLAIN", source, {})->step("\0user@example.org\0\xFF\xFE"s);
@@ -105,7 +112,8 @@ TEST(SaslClient, ChoosesTheStrongestMechanismOffered) {
         const auto client = start_client(offered, "user", password, with);
         return client ? std::string(client->mechanism()) : "none";
     };
-    EXPECT_EQ(chosen({"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"}, bindings), "SCRAM-SHA-256-PLUS");
+    EXPECT_EQ(chosen({"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"}, bindings),
+              "SCRAM-SHA-256-PLUS");
     EXPECT_EQ(chosen({"PLAIN", "SCRAM-SHA-256-PLUS"}, {}), "PLAIN");
     EXPECT_EQ(chosen({"login", "plain"}, {}), "PLAIN");
     EXPECT_EQ(chosen({"LOGIN"}, {}), "LOGIN");
@@ -120,7 +128,8 @@ TEST(SaslClient, PlainAndLoginSayWhatTheServerUnderstands) {
         auto message = client->initial_response();
         Outcome outcome = Challenge{server->first_challenge()};
         if (message) outcome = server->step(*message);
-        while (auto* challenge = std::get_if<Challenge>(&outcome)) outcome = server->step(client->respond(challenge->bytes).value());
+        while (auto* challenge = std::get_if<Challenge>(&outcome))
+            outcome = server->step(client->respond(challenge->bytes).value());
         EXPECT_TRUE(std::holds_alternative<Success>(outcome)) << mechanism;
     }
 }

@@ -6,13 +6,13 @@ namespace mailstead::sasl {
 namespace {
 
 TEST(Saslprep, Examples_Rfc4013_3) {
-    EXPECT_EQ(*saslprep("I\xC2\xADX", Spelling::stored), "IX");       // SOFT HYPHEN mapped to nothing
-    EXPECT_EQ(*saslprep("user", Spelling::stored), "user");            // no transformation
-    EXPECT_EQ(*saslprep("USER", Spelling::stored), "USER");            // case preserved
-    EXPECT_EQ(*saslprep("\xC2\xAA", Spelling::stored), "a");           // output is NFKC
-    EXPECT_EQ(*saslprep("\xE2\x85\xA8", Spelling::stored), "IX");      // output is NFKC
-    EXPECT_FALSE(saslprep("\x07", Spelling::stored));                  // prohibited character
-    EXPECT_FALSE(saslprep("\xD8\xA7\x31", Spelling::stored));          // bidirectional check
+    EXPECT_EQ(*saslprep("I\xC2\xADX", Spelling::stored), "IX");    // SOFT HYPHEN mapped to nothing
+    EXPECT_EQ(*saslprep("user", Spelling::stored), "user");        // no transformation
+    EXPECT_EQ(*saslprep("USER", Spelling::stored), "USER");        // case preserved
+    EXPECT_EQ(*saslprep("\xC2\xAA", Spelling::stored), "a");       // output is NFKC
+    EXPECT_EQ(*saslprep("\xE2\x85\xA8", Spelling::stored), "IX");  // output is NFKC
+    EXPECT_FALSE(saslprep("\x07", Spelling::stored));              // prohibited character
+    EXPECT_FALSE(saslprep("\xD8\xA7\x31", Spelling::stored));      // bidirectional check
 }
 
 TEST(Saslprep, RefusesWhatIsNoTextOrTooMuch) {

@@ -16,7 +16,8 @@ constexpr std::string_view kServerNonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 constexpr std::string_view kServerFirst =
     "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 constexpr std::string_view kClientFinal =
-    "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+    "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+"
+    "Ute9ytag9zjfMHgsqmmiz7AndVQ=";
 constexpr std::string_view kServerFinal = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
 
 FakeSource example_source() {
@@ -54,17 +55,18 @@ TEST(Scram, ClientNoticesAServerThatDoesNotKnowThePassword) {
 }
 
 TEST(Scram, ClientRefusesBadServerFirstMessages) {
-    for (const std::string_view bad : {"", "r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=rOprNGfwEbeRWgbNEkqO,s=QQ==,i=1",
-                                       "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=0", "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=10000001",
-                                       "r=rOprNGfwEbeRWgbNEkqOx,s=,i=1", "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=1"}) {
+    for (const std::string_view bad :
+         {"", "r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=rOprNGfwEbeRWgbNEkqO,s=QQ==,i=1",
+          "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=0", "r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=10000001",
+          "r=rOprNGfwEbeRWgbNEkqOx,s=,i=1", "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=QQ==,i=1"}) {
         const auto client = make_scram_client("user", Secret("pencil"), {}, "rOprNGfwEbeRWgbNEkqO");
         client->initial_response();
         EXPECT_FALSE(client->respond(bad)) << bad;
     }
 }
 
-Outcome converse(FakeSource& source, ScramVariant variant, const ChannelBindings& at_server, const ScramBinding& at_client,
-                 const std::string& user, const std::string& password) {
+Outcome converse(FakeSource& source, ScramVariant variant, const ChannelBindings& at_server,
+                 const ScramBinding& at_client, const std::string& user, const std::string& password) {
     const auto server = make_scram(source, variant, at_server, "servernonce");
     const auto client = make_scram_client(user, Secret(password), at_client, "clientnonce");
     Outcome outcome = server->step(*client->initial_response());
@@ -81,11 +83,14 @@ TEST(Scram, AnyOfAnAccountsPasswordsProves) {
     FakeSource source;
     source.passwords = {"pencil", "abcde-fghij", "third"};
     for (const std::string& password : source.passwords) {
-        EXPECT_TRUE(std::holds_alternative<Success>(converse(source, ScramVariant::plain, {}, {}, source.user, password)));
+        EXPECT_TRUE(std::holds_alternative<Success>(
+            converse(source, ScramVariant::plain, {}, {}, source.user, password)));
     }
-    EXPECT_EQ(reason_of(converse(source, ScramVariant::plain, {}, {}, source.user, "other")), FailureReason::wrong_credentials);
+    EXPECT_EQ(reason_of(converse(source, ScramVariant::plain, {}, {}, source.user, "other")),
+              FailureReason::wrong_credentials);
     source.passwords.clear();
-    EXPECT_EQ(reason_of(converse(source, ScramVariant::plain, {}, {}, source.user, "pencil")), FailureReason::wrong_credentials);
+    EXPECT_EQ(reason_of(converse(source, ScramVariant::plain, {}, {}, source.user, "pencil")),
+              FailureReason::wrong_credentials);
 }
 
 TEST(Scram, ChannelBindingHoldsAndDowngradesAreSeen_Rfc5802_6) {
@@ -100,14 +105,29 @@ TEST(Scram, ChannelBindingHoldsAndDowngradesAreSeen_Rfc5802_6) {
     at_server.tls_server_end_point = "hash of the certificate";
     const Case cases[] = {
         {"exporter", ScramVariant::plus, {"tls-exporter", "exported", false}, std::nullopt},
-        {"end point", ScramVariant::plus, {"tls-server-end-point", "hash of the certificate", false}, std::nullopt},
-        {"somebody between", ScramVariant::plus, {"tls-exporter", "other connection", false}, FailureReason::channel_mismatch},
-        {"type we do not have", ScramVariant::plus, {"tls-unique", "x", false}, FailureReason::channel_mismatch},
+        {"end point",
+         ScramVariant::plus,
+         {"tls-server-end-point", "hash of the certificate", false},
+         std::nullopt},
+        {"somebody between",
+         ScramVariant::plus,
+         {"tls-exporter", "other connection", false},
+         FailureReason::channel_mismatch},
+        {"type we do not have",
+         ScramVariant::plus,
+         {"tls-unique", "x", false},
+         FailureReason::channel_mismatch},
         {"unknown type", ScramVariant::plus, {"tls-magic", "x", false}, FailureReason::channel_mismatch},
         {"plus without binding", ScramVariant::plus, {}, FailureReason::malformed},
-        {"binding without plus", ScramVariant::plain, {"tls-exporter", "exported", false}, FailureReason::malformed},
+        {"binding without plus",
+         ScramVariant::plain,
+         {"tls-exporter", "exported", false},
+         FailureReason::malformed},
         {"client that cannot bind", ScramVariant::plain, {}, std::nullopt},
-        {"list without plus on the way", ScramVariant::plain, {"", "", true}, FailureReason::channel_mismatch},
+        {"list without plus on the way",
+         ScramVariant::plain,
+         {"", "", true},
+         FailureReason::channel_mismatch},
     };
     for (const Case& c : cases) {
         FakeSource source;
@@ -119,7 +139,8 @@ TEST(Scram, ChannelBindingHoldsAndDowngradesAreSeen_Rfc5802_6) {
     }
     FakeSource source;
     // Without anything to bind to, "y" is the truth.
-    EXPECT_TRUE(std::holds_alternative<Success>(converse(source, ScramVariant::plain, {}, {"", "", true}, source.user, "pencil")));
+    EXPECT_TRUE(std::holds_alternative<Success>(
+        converse(source, ScramVariant::plain, {}, {"", "", true}, source.user, "pencil")));
 }
 
 TEST(Scram, UnknownUsersGetASaltThatStaysTheSame) {
@@ -137,12 +158,30 @@ TEST(Scram, UnknownUsersGetASaltThatStaysTheSame) {
 
 TEST(Scram, RefusesMalformedFirstMessages_Rfc5802_7) {
     using namespace std::string_literals;
-    for (const std::string& bad : {""s, "n"s, "n,"s, "n,,"s, "x,,n=user,r=abc"s, "p=,,n=user,r=abc"s, "n,user,n=user,r=abc"s, "n,a=,n=user,r=abc"s,
-                                   "n,,r=abc"s, "n,,n=,r=abc"s, "n,,n=us=er,r=abc"s, "n,,n=us=2cer,r=abc"s, "n,,n=user"s, "n,,n=user,r="s,
-                                   "n,,n=user,r=a\x7f"s, "n,,m=ext,n=user,r=abc"s, "n,,n=user,r=abc,m=ext"s, "n,,n=\xFF,r=abc"s,
-                                   "n,,n=us\0er,r=abc"s, "n,,n=user,r=" + std::string(513, 'a')}) {
+    for (const std::string& bad : {""s,
+                                   "n"s,
+                                   "n,"s,
+                                   "n,,"s,
+                                   "x,,n=user,r=abc"s,
+                                   "p=,,n=user,r=abc"s,
+                                   "n,user,n=user,r=abc"s,
+                                   "n,a=,n=user,r=abc"s,
+                                   "n,,r=abc"s,
+                                   "n,,n=,r=abc"s,
+                                   "n,,n=us=er,r=abc"s,
+                                   "n,,n=us=2cer,r=abc"s,
+                                   "n,,n=user"s,
+                                   "n,,n=user,r="s,
+                                   "n,,n=user,r=a\x7f"s,
+                                   "n,,m=ext,n=user,r=abc"s,
+                                   "n,,n=user,r=abc,m=ext"s,
+                                   "n,,n=\xFF,r=abc"s,
+                                   "n,,n=us\0er,r=abc"s,
+                                   "n,,n=user,r=" + std::string(513, 'a')}) {
         FakeSource source;
-        EXPECT_EQ(reason_of(make_scram(source, ScramVariant::plain, {}, "x")->step(bad)), FailureReason::malformed) << bad;
+        EXPECT_EQ(reason_of(make_scram(source, ScramVariant::plain, {}, "x")->step(bad)),
+                  FailureReason::malformed)
+            << bad;
     }
 }
 
@@ -177,13 +216,15 @@ TEST(Scram, RefusesMalformedFinalMessages) {
 TEST(Scram, NamesWithCommaAndEqualsTravelEncoded) {
     FakeSource source;
     source.user = "a,b=c@example.org";
-    EXPECT_TRUE(std::holds_alternative<Success>(converse(source, ScramVariant::plain, {}, {}, source.user, "pencil")));
+    EXPECT_TRUE(std::holds_alternative<Success>(
+        converse(source, ScramVariant::plain, {}, {}, source.user, "pencil")));
 }
 
 TEST(Scram, OnlyTheOwnIdentityMayBeAskedFor) {
     FakeSource source;
     const auto step = [&](const std::string& authzid) {
-        return make_scram(source, ScramVariant::plain, {}, "x")->step("n,a=" + authzid + ",n=user@example.org,r=abc");
+        return make_scram(source, ScramVariant::plain, {}, "x")
+            ->step("n,a=" + authzid + ",n=user@example.org,r=abc");
     };
     EXPECT_EQ(reason_of(step("root@example.org")), FailureReason::not_authorized);
     EXPECT_TRUE(std::holds_alternative<Challenge>(step("user@example.org")));

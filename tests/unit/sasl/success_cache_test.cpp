@@ -23,7 +23,8 @@ TEST(SuccessCache, AnotherPasswordEndsIt) {
     EXPECT_FALSE(cache.knows("user", "pencil", kAccount, 2, kStart));
     EXPECT_EQ(cache.size(), 0U);
     cache.remember("user", "pencil", kAccount, 2, kStart);
-    EXPECT_FALSE(cache.knows("user", "pencil", AccountId(2), 2, kStart)) << "the login belongs to somebody else now";
+    EXPECT_FALSE(cache.knows("user", "pencil", AccountId(2), 2, kStart))
+        << "the login belongs to somebody else now";
 }
 
 TEST(SuccessCache, ForgetsAfterItsTime) {

@@ -1,10 +1,10 @@
 #include "common/settings/settings.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 namespace mailstead::settings {
 namespace {
@@ -34,8 +34,9 @@ TEST(Settings, DescribeParsesToTheDefaults) {
 
 TEST(Settings, DescribeNamesEveryKeyWithItsReaders) {
     const std::string text = describe();
-    for (const std::string_view key : {"hostname = ", "data_dir = ", "[[listener]]", "service = ", "[tls]", "certificate = ",
-                                       "[dns]", "servers = ", "[relay]", "port = ", "smarthost = ", "ca_file = ", "[limits]"}) {
+    for (const std::string_view key :
+         {"hostname = ", "data_dir = ", "[[listener]]", "service = ", "[tls]", "certificate = ", "[dns]",
+          "servers = ", "[relay]", "port = ", "smarthost = ", "ca_file = ", "[limits]"}) {
         EXPECT_NE(text.find(key), std::string::npos) << key;
     }
 }
@@ -100,41 +101,61 @@ TEST(Settings, ErrorsSayFileLineKeyAndWhatWasExpected) {
         {"duplicate key", "hostname = \"a.example\"\nhostname = \"b.example\"\n", ":2: "},
         {"missing", "", ":1: hostname: is missing"},
         {"wrong type", "hostname = 5\n", ":1: hostname: a text in quotes is expected, not 5"},
-        {"bad host", "hostname = \"a..b\"\n", ":1: hostname: a host name, such as \"mail.example.org\" is expected, not 'a..b'"},
+        {"bad host", "hostname = \"a..b\"\n",
+         ":1: hostname: a host name, such as \"mail.example.org\" is expected, not 'a..b'"},
         {"number bound", "hostname = \"a.example\"\n[relay]\nport = 65536\n",
          ":3: relay.port: a number from 1 to 65535 is expected, not 65536"},
         {"number as text", "hostname = \"a.example\"\n[relay]\nport = \"smtp\"\n",
          ":3: relay.port: a number from 1 to 65535 is expected, not 'smtp'"},
-        {"negative", "hostname = \"a.example\"\nworkers = -1\n", ":2: workers: a number from 0 to 256 is expected, not -1"},
+        {"negative", "hostname = \"a.example\"\nworkers = -1\n",
+         ":2: workers: a number from 0 to 256 is expected, not -1"},
         {"size bound", "hostname = \"a.example\"\nlimits.message_size = \"1 KiB\"\n",
          ":2: limits.message_size: a size from 64 KiB to 2 GiB is expected, not '1 KiB'"},
-        {"duration", "hostname = \"a.example\"\nrelay.retry_lifetime = \"long\"\n", ":2: relay.retry_lifetime: a time such as"},
-        {"boolean", "hostname = \"a.example\"\n[smtp]\nenforce_dmarc = 1\n", ":3: smtp.enforce_dmarc: true or false is expected, not 1"},
-        {"list", "hostname = \"a.example\"\n[dns]\nservers = \"127.0.0.1\"\n", ":3: dns.servers: a list of texts"},
-        {"dns name", "hostname = \"a.example\"\n[dns]\nservers = [\"dns.example\"]\n", ":3: dns.servers: \"address\" or"},
-        {"unknown key", "hostname = \"a.example\"\n[relay]\nprot = 25\n", ":3: relay.prot: is not a known key; did you mean relay.port?"},
-        {"unknown top key", "hostname = \"a.example\"\ndatadir = \"x\"\n", ":2: datadir: is not a known key; did you mean data_dir?"},
+        {"duration", "hostname = \"a.example\"\nrelay.retry_lifetime = \"long\"\n",
+         ":2: relay.retry_lifetime: a time such as"},
+        {"boolean", "hostname = \"a.example\"\n[smtp]\nenforce_dmarc = 1\n",
+         ":3: smtp.enforce_dmarc: true or false is expected, not 1"},
+        {"list", "hostname = \"a.example\"\n[dns]\nservers = \"127.0.0.1\"\n",
+         ":3: dns.servers: a list of texts"},
+        {"dns name", "hostname = \"a.example\"\n[dns]\nservers = [\"dns.example\"]\n",
+         ":3: dns.servers: \"address\" or"},
+        {"unknown key", "hostname = \"a.example\"\n[relay]\nprot = 25\n",
+         ":3: relay.prot: is not a known key; did you mean relay.port?"},
+        {"unknown top key", "hostname = \"a.example\"\ndatadir = \"x\"\n",
+         ":2: datadir: is not a known key; did you mean data_dir?"},
         {"key in the wrong table", "hostname = \"a.example\"\n[smtp]\nmessage_size = 5\n",
          ":3: smtp.message_size: is not a known key; did you mean limits.message_size?"},
-        {"unknown table", "hostname = \"a.example\"\n[limit]\nconnections = 5\n", ":2: limit: is not a known key; did you mean [limits]?"},
-        {"far from all", "hostname = \"a.example\"\nxyzzyplugh = 1\n", ":2: xyzzyplugh: is not a known key\n"},
-        {"table instead of array", "hostname = \"a.example\"\n[listener]\nservice = \"smtp\"\n", ":2: listener: tables [[listener]] are expected"},
-        {"value instead of table", "hostname = \"a.example\"\nrelay = 5\n", ":2: relay: a table [relay] is expected"},
+        {"unknown table", "hostname = \"a.example\"\n[limit]\nconnections = 5\n",
+         ":2: limit: is not a known key; did you mean [limits]?"},
+        {"far from all", "hostname = \"a.example\"\nxyzzyplugh = 1\n",
+         ":2: xyzzyplugh: is not a known key\n"},
+        {"table instead of array", "hostname = \"a.example\"\n[listener]\nservice = \"smtp\"\n",
+         ":2: listener: tables [[listener]] are expected"},
+        {"value instead of table", "hostname = \"a.example\"\nrelay = 5\n",
+         ":2: relay: a table [relay] is expected"},
         {"service", "hostname = \"a.example\"\n[[listener]]\nservice = \"ftp\"\naddress = \"127.0.0.1:1\"\n",
-         ":3: listener[1].service: one of \"smtp\", \"submission\", \"imap\", \"pop3\", \"web\" is expected, not 'ftp'"},
-        {"address without port", "hostname = \"a.example\"\n[[listener]]\nservice = \"smtp\"\naddress = \"127.0.0.1\"\n",
+         ":3: listener[1].service: one of \"smtp\", \"submission\", \"imap\", \"pop3\", \"web\" is expected, "
+         "not 'ftp'"},
+        {"address without port",
+         "hostname = \"a.example\"\n[[listener]]\nservice = \"smtp\"\naddress = \"127.0.0.1\"\n",
          ":4: listener[1].address: \"address:port\""},
-        {"missing in listener", "hostname = \"a.example\"\n[[listener]]\nservice = \"smtp\"\n", ":2: listener[1].address: is missing"},
+        {"missing in listener", "hostname = \"a.example\"\n[[listener]]\nservice = \"smtp\"\n",
+         ":2: listener[1].address: is missing"},
         {"port twice",
          "hostname = \"a.example\"\n[[listener]]\nservice = \"smtp\"\naddress = \"127.0.0.1:25\"\n"
          "[[listener]]\nservice = \"imap\"\naddress = \"127.0.0.1:25\"\n",
          ":5: listener[2].address: is taken by listener[1]"},
-        {"certificate without key", "hostname = \"a.example\"\n[tls]\ncertificate = \"a.pem\"\n", ": tls.key: certificate and key belong together"},
-        {"smarthost scheme", "hostname = \"a.example\"\n[relay]\nsmarthost = \"smtp.example.org\"\n", ":3: relay.smarthost: \"smtps://"},
-        {"password in the url", "hostname = \"a.example\"\n[relay]\nsmarthost = \"smtps://u:p@h.example\"\n", "does not belong here"},
-        {"smarthost user without password", "hostname = \"a.example\"\n[relay]\nsmarthost = \"smtps://u@h.example\"\n",
+        {"certificate without key", "hostname = \"a.example\"\n[tls]\ncertificate = \"a.pem\"\n",
+         ": tls.key: certificate and key belong together"},
+        {"smarthost scheme", "hostname = \"a.example\"\n[relay]\nsmarthost = \"smtp.example.org\"\n",
+         ":3: relay.smarthost: \"smtps://"},
+        {"password in the url", "hostname = \"a.example\"\n[relay]\nsmarthost = \"smtps://u:p@h.example\"\n",
+         "does not belong here"},
+        {"smarthost user without password",
+         "hostname = \"a.example\"\n[relay]\nsmarthost = \"smtps://u@h.example\"\n",
          "relay.smarthost_password_file: is missing"},
-        {"source addresses", "hostname = \"a.example\"\n[relay]\nsource_addresses = [\"192.0.2.1\", \"192.0.2.2\"]\n",
+        {"source addresses",
+         "hostname = \"a.example\"\n[relay]\nsource_addresses = [\"192.0.2.1\", \"192.0.2.2\"]\n",
          "at most one IPv4 and one IPv6 address"},
         {"log level", "hostname = \"a.example\"\n[log]\nlevel = \"loud\"\n", "one of \"debug\""},
     };
@@ -152,7 +173,8 @@ TEST(Settings, ReportsEveryProblemAtOnce) {
 }
 
 TEST(Settings, EveryNestedDepthAndOddTomlIsRefusedNotCrashed) {
-    for (const std::string toml : {"[[[", "a.b.c.d = 1", "hostname = [[[]]]", "listener = [1]", "tls = []", "relay.route = {}", "\xff\xfe"}) {
+    for (const std::string toml : {"[[[", "a.b.c.d = 1", "hostname = [[[]]]", "listener = [1]", "tls = []",
+                                   "relay.route = {}", "\xff\xfe"}) {
         EXPECT_NE(problems(toml), "(none)") << toml;
     }
 }
@@ -160,8 +182,9 @@ TEST(Settings, EveryNestedDepthAndOddTomlIsRefusedNotCrashed) {
 TEST(Settings, ShortFormsOfAddresses) {
     EXPECT_EQ(Endpoint::parse("[2001:DB8::1]:25")->to_string(), "[2001:db8::1]:25");
     EXPECT_EQ(Endpoint::parse("192.0.2.1", 53)->to_string(), "192.0.2.1:53");
-    for (const std::string_view bad : {"", ":25", "192.0.2.1", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:x", "[::1]", "[::1]25",
-                                       "[::1", "::1:25:", "localhost:25"}) {
+    for (const std::string_view bad :
+         {"", ":25", "192.0.2.1", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:x", "[::1]",
+          "[::1]25", "[::1", "::1:25:", "localhost:25"}) {
         EXPECT_FALSE(Endpoint::parse(bad)) << bad;
     }
 }
@@ -175,7 +198,8 @@ TEST(Settings, SmarthostUrls) {
     EXPECT_EQ(Smarthost::parse("smtp://h.example/")->port, 587);
     EXPECT_EQ(Smarthost::parse("smtp://[::1]:25")->host.literal(), "::1");
     EXPECT_EQ(Smarthost::parse("smtps://a@b.example@h.example")->user, "a@b.example");
-    for (const std::string_view bad : {"", "smtps://", "imap://h", "smtps://h:0", "smtps://a%4@h.example", "smtps://h/path"}) {
+    for (const std::string_view bad :
+         {"", "smtps://", "imap://h", "smtps://h:0", "smtps://a%4@h.example", "smtps://h/path"}) {
         EXPECT_FALSE(Smarthost::parse(bad)) << bad;
     }
 }
@@ -213,8 +237,9 @@ TEST(Settings, AFileThatIsNotThereSaysHowToGetOne) {
 }
 
 TEST(Settings, SurroundingsAreCheckedApart) {
-    const Settings s = parsed("hostname = \"a.example\"\ndata_dir = \"/nonexistent\"\nuser = \"no-such-user\"\n"
-                              "[tls]\ncertificate = \"/nonexistent.pem\"\nkey = \"/nonexistent.key\"\n");
+    const Settings s = parsed(
+        "hostname = \"a.example\"\ndata_dir = \"/nonexistent\"\nuser = \"no-such-user\"\n"
+        "[tls]\ncertificate = \"/nonexistent.pem\"\nkey = \"/nonexistent.key\"\n");
     std::vector<std::string> keys;
     for (const Problem& problem : check_surroundings(s, kFile)) keys.push_back(problem.key);
     EXPECT_EQ(keys, (std::vector<std::string>{"data_dir", "user", "tls.certificate", "tls.key"}));

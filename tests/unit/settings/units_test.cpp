@@ -43,8 +43,9 @@ TEST(Units, DurationsAreSeconds) {
         std::optional<std::uint64_t> seconds;
     };
     const Case cases[] = {
-        {"90", 90},          {"90 s", 90},          {"5 min", 300},         {"4 hours", 14400}, {"5 days", 432000},
-        {"1d", 86400},       {"1 week", std::nullopt}, {"days", std::nullopt}, {"", std::nullopt},
+        {"90", 90},         {"90 s", 90},  {"5 min", 300},           {"4 hours", 14400},
+        {"5 days", 432000}, {"1d", 86400}, {"1 week", std::nullopt}, {"days", std::nullopt},
+        {"", std::nullopt},
     };
     for (const Case& c : cases) EXPECT_EQ(parse_duration(c.text), c.seconds) << c.text;
 }

@@ -1,0 +1,70 @@
+#include "common/directory/authenticator.h"
+
+#include "common/base/text.h"
+#include "common/sasl/password_hash.h"
+
+namespace mailstead::directory {
+namespace {
+
+constexpr std::size_t kRememberedSuccesses = 10'000;
+constexpr Milliseconds kRememberedFor = std::chrono::hours(1);
+
+bool is_app_password(const AccountCredentials& credentials, std::string_view installation_key,
+                     std::string_view password) {
+    if (credentials.app_passwords.empty()) return false;
+    const std::string hash = sasl::hash_random_password(installation_key, password);
+    bool holds = false;
+    for (const AppPassword& app : credentials.app_passwords) holds |= equal_in_constant_time(app.hash, hash);
+    return holds;
+}
+
+}  // namespace
+
+Authenticator::Authenticator(const Directory& directory, const Credentials& credentials)
+    : directory_(directory), credentials_(credentials), successes_(kRememberedSuccesses, kRememberedFor) {}
+
+std::string_view Authenticator::fake_salt_key() const {
+    return credentials_.installation_key();
+}
+
+Result<std::optional<AccountId>> Authenticator::verify_password(std::string_view login,
+                                                                std::string_view password) {
+    const std::optional<AccountId> refused;
+    TRY(account, directory_.find_by_login(login));
+    std::optional<AccountCredentials> credentials;
+    if (account && account->state == AccountState::active) {
+        TRY(found, credentials_.find(account->id));
+        credentials = std::move(found);
+    }
+    if (!credentials) {
+        sasl::pretend_to_verify(password);
+        return refused;
+    }
+    if (is_app_password(*credentials, credentials_.installation_key(), password))
+        return std::optional(account->id);
+    const std::string folded = text::lower(login);
+    if (successes_.knows(folded, password, account->id, credentials->generation, now()))
+        return std::optional(account->id);
+    if (credentials->password_hash.empty()) {
+        sasl::pretend_to_verify(password);
+        return refused;
+    }
+    if (!sasl::verify_password(credentials->password_hash, password)) return refused;
+    successes_.remember(folded, password, account->id, credentials->generation, now());
+    return std::optional(account->id);
+}
+
+Result<std::optional<sasl::ScramRecord>> Authenticator::scram_record(std::string_view login) {
+    const std::optional<sasl::ScramRecord> unknown;
+    TRY(account, directory_.find_by_login(login));
+    if (!account || account->state != AccountState::active) return unknown;
+    TRY(credentials, credentials_.find(account->id));
+    if (!credentials) return unknown;
+    sasl::ScramRecord record{
+        account->id, std::move(credentials->scram_salt), credentials->scram_iterations, {}};
+    if (credentials->scram) record.keys.push_back(*std::move(credentials->scram));
+    for (AppPassword& app : credentials->app_passwords) record.keys.push_back(std::move(app.scram));
+    return std::optional(std::move(record));
+}
+
+}  // namespace mailstead::directory

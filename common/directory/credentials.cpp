@@ -1,0 +1,239 @@
+#include "common/directory/credentials.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "common/base/bytes.h"
+#include "common/directory/credential_records.h"
+#include "common/kv/env.h"
+#include "common/kv/keys.h"
+#include "common/sasl/password_hash.h"
+#include "common/sasl/saslprep.h"
+
+namespace mailstead::directory {
+namespace {
+
+constexpr std::uint64_t kMapSize = std::uint64_t{1} << 30;
+constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::string_view kVersionKey = "version";
+constexpr std::string_view kInstallationKey = "installation_key";
+constexpr std::size_t kInstallationKeySize = 32;
+constexpr std::size_t kMaxPassword = 1000;
+constexpr std::size_t kMaxAppPasswords = 100;  // each is tried at a login
+constexpr std::size_t kMaxAppPasswordName = 100;
+
+struct Databases {
+    kv::Database meta;
+    kv::Database accounts;  // account id, big-endian -> AccountCredentials
+    kv::Database dkim;      // domain, zero byte, selector -> DkimKey
+};
+
+std::string account_key(AccountId id) {
+    return std::string(kv::Key().u32(id.value).view());
+}
+
+Result<std::optional<AccountCredentials>> find_in(const kv::Transaction& transaction,
+                                                  const Databases& databases, AccountId account) {
+    TRY(bytes, transaction.get(databases.accounts, account_key(account)));
+    if (!bytes) return std::optional<AccountCredentials>();
+    TRY(credentials, decode_credentials(*bytes));
+    return std::optional(std::move(credentials));
+}
+
+// Reads for both interfaces.
+template <class Interface>
+class WithReads : public Interface {
+public:
+    WithReads(std::shared_ptr<kv::Env> env, Databases databases)
+        : env_(std::move(env)), databases_(databases) {}
+
+    Result<void> load_installation_key() {
+        TRY(transaction, env_->read());
+        TRY(version, transaction.get(databases_.meta, kVersionKey));
+        TRY(key, transaction.get(databases_.meta, kInstallationKey));
+        if (!version || !key || key->size() != kInstallationKeySize) {
+            return permanent_error(env_->directory().string() + " is not set up: run `mailstead init`");
+        }
+        if (ByteReader(*version).fixed32() > kFormatVersion) {
+            return permanent_error(env_->directory().string() +
+                                   " was written by a newer Mailstead: install that version");
+        }
+        installation_key_ = Secret(*key);
+        return {};
+    }
+
+    Result<std::optional<AccountCredentials>> find(AccountId account) const override {
+        TRY(transaction, env_->read());
+        return find_in(transaction, databases_, account);
+    }
+
+    std::string_view installation_key() const override { return installation_key_.reveal(); }
+
+    Result<std::vector<DkimKey>> dkim_keys(const Domain& domain) const override {
+        std::vector<DkimKey> out;
+        TRY(transaction, env_->read());
+        TRY(walk, kv::Cursor::open(transaction, databases_.dkim));
+        const std::string prefix = dkim_database_key(domain, "");
+        TRY(found, walk.seek(prefix));
+        for (bool more = found; more && walk.key().starts_with(prefix);) {
+            TRY(key, decode_dkim_key(walk.key(), walk.value()));
+            out.push_back(std::move(key));
+            TRY(next, walk.next());
+            more = next;
+        }
+        std::sort(out.begin(), out.end(), [](const DkimKey& a, const DkimKey& b) {
+            return std::tie(a.created, a.selector) < std::tie(b.created, b.selector);
+        });
+        return out;
+    }
+
+protected:
+    std::shared_ptr<kv::Env> env_;
+    Databases databases_;
+    Secret installation_key_;
+};
+
+using LmdbCredentials = WithReads<Credentials>;
+
+class LmdbCredentialsEditor : public WithReads<CredentialsEditor> {
+public:
+    using WithReads::WithReads;
+
+    Result<void> initialize() {
+        const std::string key = random_bytes(kInstallationKeySize);
+        TRY_VOID(env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            ByteWriter version;
+            version.fixed32(kFormatVersion);
+            TRY_VOID(
+                transaction.put(databases_.meta, kVersionKey, version.bytes(), kv::PutMode::keep_existing));
+            TRY_VOID(transaction.put(databases_.meta, kInstallationKey, key, kv::PutMode::keep_existing));
+            return {};
+        }));
+        return load_installation_key();
+    }
+
+    Result<void> set_password(AccountId account, const Secret& password) override {
+        if (password.empty()) return permanent_error("the password is empty");
+        if (password.reveal().size() > kMaxPassword)
+            return permanent_error("the password is longer than 1000 bytes");
+        const Secret prepared = sasl::prepare_password(password.reveal());
+        TRY(hash, sasl::hash_password(prepared));
+        return change(account, [&](AccountCredentials& credentials) -> Result<void> {
+            credentials.password_hash = hash;
+            credentials.scram = sasl::derive_scram_keys(prepared.reveal(), credentials.scram_salt,
+                                                        credentials.scram_iterations);
+            return {};
+        });
+    }
+
+    Result<Secret> add_app_password(AccountId account, const std::string& name) override {
+        if (name.empty() || name.size() > kMaxAppPasswordName) {
+            return permanent_error("an app password needs a name of at most 100 bytes");
+        }
+        std::string generated = sasl::generate_password();
+        Secret password = Secret::take(generated);
+        TRY_VOID(change(account, [&](AccountCredentials& credentials) -> Result<void> {
+            auto& known = credentials.app_passwords;
+            const auto same = [&](const AppPassword& app) { return app.name == name; };
+            if (std::any_of(known.begin(), known.end(), same)) {
+                return permanent_error("there is an app password \"" + name +
+                                       "\" already: remove it first, or choose another name");
+            }
+            if (known.size() >= kMaxAppPasswords)
+                return permanent_error("there are 100 app passwords already: remove some first");
+            known.push_back({name, now(), sasl::hash_random_password(installation_key(), password.reveal()),
+                             sasl::derive_scram_keys(password.reveal(), credentials.scram_salt,
+                                                     credentials.scram_iterations)});
+            return {};
+        }));
+        return password;
+    }
+
+    Result<bool> remove_app_password(AccountId account, const std::string& name) override {
+        bool removed = false;
+        TRY_VOID(change(account, [&](AccountCredentials& credentials) -> Result<void> {
+            removed = std::erase_if(credentials.app_passwords,
+                                    [&](const AppPassword& app) { return app.name == name; }) != 0;
+            return {};
+        }));
+        return removed;
+    }
+
+    Result<void> remove_account(AccountId account) override {
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY_VOID(transaction.erase(databases_.accounts, account_key(account)));
+            return {};
+        });
+    }
+
+    Result<void> put_dkim_key(const DkimKey& key) override {
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY_VOID(
+                transaction.put(databases_.dkim, dkim_database_key(key.domain, key.selector), encode(key)));
+            return {};
+        });
+    }
+
+    Result<void> remove_dkim_key(const Domain& domain, const std::string& selector) override {
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY_VOID(transaction.erase(databases_.dkim, dkim_database_key(domain, selector)));
+            return {};
+        });
+    }
+
+    Result<void> remove_dkim_keys(const Domain& domain) override {
+        TRY(keys, dkim_keys(domain));
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            for (const DkimKey& key : keys) {
+                TRY_VOID(transaction.erase(databases_.dkim, dkim_database_key(domain, key.selector)));
+            }
+            return {};
+        });
+    }
+
+private:
+    template <class Change>
+    Result<void> change(AccountId account, Change apply) {
+        const std::string new_salt = random_bytes(sasl::kScramSaltSize);
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY(found, find_in(transaction, databases_, account));
+            AccountCredentials credentials;
+            if (found) {
+                credentials = *std::move(found);
+            } else {
+                credentials.scram_salt = new_salt;
+                credentials.scram_iterations = sasl::kScramIterations;
+            }
+            TRY_VOID(apply(credentials));
+            ++credentials.generation;
+            TRY_VOID(transaction.put(databases_.accounts, account_key(account), encode(credentials)));
+            return {};
+        });
+    }
+};
+
+Result<Databases> open_databases(kv::Env& env) {
+    TRY(handles, env.open_databases({"meta", "accounts", "dkim"}));
+    return Databases{handles[0], handles[1], handles[2]};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Credentials>> open_credentials(const std::filesystem::path& data_dir) {
+    TRY(env, kv::Env::open(data_dir / "credentials", {.access = kv::Access::reader, .map_size = kMapSize}));
+    TRY(databases, open_databases(*env));
+    auto credentials = std::make_unique<LmdbCredentials>(std::move(env), databases);
+    TRY_VOID(credentials->load_installation_key());
+    return std::unique_ptr<Credentials>(std::move(credentials));
+}
+
+Result<std::unique_ptr<CredentialsEditor>> edit_credentials(const std::filesystem::path& data_dir) {
+    TRY(env, kv::Env::open(data_dir / "credentials",
+                           {.access = kv::Access::durable_writer, .map_size = kMapSize}));
+    TRY(databases, open_databases(*env));
+    auto editor = std::make_unique<LmdbCredentialsEditor>(std::move(env), databases);
+    TRY_VOID(editor->initialize());
+    return std::unique_ptr<CredentialsEditor>(std::move(editor));
+}
+
+}  // namespace mailstead::directory

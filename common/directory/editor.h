@@ -1,0 +1,50 @@
+// The write side of the directory: the admin CLI alone. Every change is one durable transaction that readers
+// see at once.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/directory/directory.h"
+
+namespace mailstead::directory {
+
+struct NewAccount {
+    Address login;
+    std::string display_name;
+    std::uint64_t quota_bytes = 0;
+    std::vector<std::string> hidden_capabilities;
+};
+
+// Errors are permanent ones with a sentence for the administrator ("alias sales@example.org exists already"),
+// or transient ones of the disk.
+class Editor : public Directory {
+public:
+    // An error if it exists; `alias_of` must name a domain of ours that is no alias itself.
+    virtual Result<void> add_domain(const Domain& domain, const std::optional<Domain>& alias_of) = 0;
+    // An error while accounts or aliases have addresses in it.
+    virtual Result<void> remove_domain(const Domain& domain) = 0;
+    virtual Result<void> set_catch_all(const Domain& domain, const std::optional<Address>& target) = 0;
+
+    // The login's domain must be ours and the address free. Ids are never given twice.
+    virtual Result<AccountId> add_account(const NewAccount& account) = 0;
+    // Returns the aliases and catch-alls that still lead to it, for the administrator to see.
+    virtual Result<std::vector<std::string>> remove_account(AccountId id) = 0;
+    virtual Result<void> set_quota(AccountId id, std::uint64_t quota_bytes) = 0;
+    virtual Result<void> set_state(AccountId id, AccountState state) = 0;
+    virtual Result<void> set_display_name(AccountId id, const std::string& name) = 0;
+    virtual Result<void> set_hidden_capabilities(AccountId id, const std::vector<std::string>& names) = 0;
+
+    // The alias's domain must be ours, the address free, and the result must lead somewhere.
+    virtual Result<void> add_alias(const Address& address, const std::vector<Address>& targets) = 0;
+    // Takes targets away, or with none named the alias as a whole. False if there was nothing to take.
+    virtual Result<bool> remove_alias(const Address& address, const std::vector<Address>& targets) = 0;
+};
+
+// Opens `data_dir`/directory and creates it where it is missing.
+Result<std::unique_ptr<Editor>> edit_directory(const std::filesystem::path& data_dir);
+
+}  // namespace mailstead::directory

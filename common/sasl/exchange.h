@@ -1,0 +1,98 @@
+// The server's side of a login. Pure but for the CredentialSource it is given; one owner, not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/secret.h"
+
+namespace mailstead::sasl {
+
+// One pair for each password of an account (RFC 5802, 3). The salt and count are the account's, so that a
+// proof can be tried against all.
+struct ScramKeyPair {
+    std::string stored_key;
+    std::string server_key;
+};
+struct ScramRecord {
+    AccountId account;
+    std::string salt;
+    std::uint32_t iterations = 0;
+    std::vector<ScramKeyPair> keys;
+};
+
+// Where an exchange finds out whether a proof holds. Logins come as SASLprep left them.
+class CredentialSource {
+public:
+    virtual ~CredentialSource() = default;
+    // nullopt: wrong password, no such account, or one that may not log in. May take tens of milliseconds of
+    // CPU.
+    virtual Result<std::optional<AccountId>> verify_password(std::string_view login,
+                                                             std::string_view password) = 0;
+    // nullopt: no such account, or one that may not log in.
+    virtual Result<std::optional<ScramRecord>> scram_record(std::string_view login) = 0;
+    // A secret of this installation that makes up salts for logins that do not exist; the same on every call.
+    virtual std::string_view fake_salt_key() const = 0;
+};
+
+// What the TLS connection under the exchange offers to bind to. Empty strings: not available.
+struct ChannelBindings {
+    std::string tls_exporter;          // RFC 9266; TLS 1.3, and 1.2 with extended master secret
+    std::string tls_unique;            // RFC 5929, 3; TLS 1.2 and older only
+    std::string tls_server_end_point;  // RFC 5929, 4
+    bool any() const { return !tls_exporter.empty() || !tls_unique.empty() || !tls_server_end_point.empty(); }
+};
+
+enum class FailureReason : std::uint8_t {
+    malformed,          // not what the mechanism prescribes: SMTP 501, IMAP BAD
+    wrong_credentials,  // SMTP 535, IMAP NO [AUTHENTICATIONFAILED]; also for unknown and disabled accounts
+    not_authorized,     // asks to act as somebody else: SMTP 535, IMAP NO [AUTHORIZATIONFAILED]
+    channel_mismatch,   // somebody sits between client and server: SMTP 535, IMAP NO [AUTHENTICATIONFAILED]
+    temporary,          // could not be checked: SMTP 454, IMAP NO [UNAVAILABLE]
+};
+std::string_view to_string(FailureReason reason);
+
+struct Challenge {
+    std::string bytes;  // not yet base64
+};
+struct Success {
+    AccountId account;
+    std::string login;
+};
+struct Failure {
+    FailureReason reason = FailureReason::malformed;
+    std::string login;  // for rate limits and logs; empty when it was not yet known
+};
+using Outcome = std::variant<Challenge, Success, Failure>;
+
+// Client messages are at most this long, base64 undone (bounds what is held for a stranger).
+constexpr std::size_t kMaxClientMessage = 8192;
+
+class Exchange {
+public:
+    virtual ~Exchange() = default;
+    // The client's next message, base64 undone; the initial response counts as one. For a mechanism in which
+    // the client speaks first and that came without initial response, the caller sends an empty challenge and
+    // passes the answer. After Success or Failure the exchange is over. Blocks as long as the
+    // CredentialSource does.
+    virtual Outcome step(std::string_view client_message) = 0;
+    // What to send before the client's first message: empty for all but LOGIN.
+    virtual std::string first_challenge() const { return {}; }
+};
+
+// What a server offers, best first. The -PLUS variant only with channel bindings.
+std::vector<std::string_view> mechanisms(const ChannelBindings& bindings);
+
+// nullptr: unknown mechanism, or -PLUS without channel bindings. The name may come in any case. `source` must
+// outlive the exchange.
+std::unique_ptr<Exchange> start_exchange(std::string_view mechanism, CredentialSource& source,
+                                         ChannelBindings bindings);
+
+}  // namespace mailstead::sasl
