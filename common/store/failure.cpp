@@ -1,0 +1,75 @@
+#include "common/store/failure.h"
+
+#include <array>
+#include <stdexcept>
+
+#include "common/store/change.h"
+
+namespace mailstead::store {
+namespace {
+
+struct FaultName {
+    Fault fault;
+    std::string_view name;
+};
+constexpr std::array<FaultName, 12> kNames = {{
+    {Fault::non_existent, "nonexistent"},
+    {Fault::already_exists, "alreadyexists"},
+    {Fault::try_create, "trycreate"},
+    {Fault::has_children, "haschildren"},
+    {Fault::over_quota, "overquota"},
+    {Fault::limit, "limit"},
+    {Fault::cannot, "cannot"},
+    {Fault::use_attribute, "useattr"},
+    {Fault::invalid, "invalid"},
+    {Fault::damaged, "damaged"},
+    {Fault::newer_format, "newerformat"},
+    {Fault::unavailable, "unavailable"},
+}};
+
+// A full mailbox may have room again, a damaged index may be rebuilt: mail for it waits instead of being
+// lost.
+Retry retry_of(Fault fault) {
+    switch (fault) {
+        case Fault::over_quota:
+        case Fault::damaged:
+        case Fault::newer_format:
+        case Fault::unavailable:
+            return Retry::later_may_help;
+        default:
+            return Retry::is_useless;
+    }
+}
+
+}  // namespace
+
+void throw_exception_from_error(const Failure& failure, const boost::source_location& where) {
+    throw std::logic_error("unchecked failure of the store at " + std::string(where.file_name()) + ": " +
+                           failure.what);
+}
+
+// fault-text = "[" name "] " text
+Error to_error(const Failure& failure) {
+    for (const FaultName& entry : kNames) {
+        if (entry.fault == failure.fault) {
+            return Error("[" + std::string(entry.name) + "] " + failure.what, retry_of(failure.fault));
+        }
+    }
+    return transient_error(failure.what);
+}
+
+Failure::Failure(Error error) : what(std::move(error.what)) {
+    if (what.empty() || what.front() != '[') return;
+    const std::size_t end = what.find("] ");
+    if (end == std::string::npos) return;
+    const std::string_view name = std::string_view(what).substr(1, end - 1);
+    for (const FaultName& entry : kNames) {
+        if (entry.name == name) {
+            fault = entry.fault;
+            what.erase(0, end + 2);
+            return;
+        }
+    }
+}
+
+}  // namespace mailstead::store
