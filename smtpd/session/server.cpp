@@ -1,0 +1,151 @@
+#include "smtpd/session/server.h"
+
+#include <algorithm>
+
+#include "common/dns/cares_resolver.h"
+#include "common/runtime/log.h"
+#include "smtpd/session/session.h"
+
+namespace mailstead::smtpd {
+namespace {
+
+std::string describe(const std::exception_ptr& exception) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "unknown exception";
+    }
+}
+
+net::Task<void> serve(Worker* worker, const Profile* profile, TlsStart tls, net::Stream stream) {
+    Session session(*worker, *profile, std::move(stream));
+    co_await session.run(tls);
+}
+
+net::ListenerOptions listener_options(const settings::Settings& settings,
+                                      const settings::Listener& listener) {
+    net::ListenerOptions options;
+    options.max_connections = settings.limits.connections;
+    options.max_per_address = settings.limits.connections_per_address;
+    if (listener.tls != settings::TlsMode::implicit) {
+        // RFC 5321, 3.8: 421 may come in place of the greeting.
+        options.refusal_text = [host = settings.hostname.ascii()](net::Refusal why) {
+            const std::string_view text = why == net::Refusal::server_full
+                                              ? "Too many connections"
+                                              : "Too many connections from your address";
+            return "421 4.7.0 " + host + " " + std::string(text) + ", try again later\r\n";
+        };
+    }
+    options.on_problem = [](std::string_view problem) {
+        log::warning("smtp.accept.problem", {{"why", problem}});
+    };
+    options.on_exception = [](const std::exception_ptr& exception) {
+        log::error("smtp.session.exception", {{"what", describe(exception)}});
+    };
+    return options;
+}
+
+}  // namespace
+
+std::vector<settings::Listener> our_listeners(const settings::Settings& settings) {
+    std::vector<settings::Listener> ours;
+    std::copy_if(settings.listeners.begin(), settings.listeners.end(), std::back_inserter(ours),
+                 [](const auto& listener) {
+                     return listener.service == settings::Service::smtp ||
+                            listener.service == settings::Service::submission;
+                 });
+    return ours;
+}
+
+Profile make_profile(const settings::Settings& settings, const settings::Listener& listener, bool has_tls) {
+    Profile profile;
+    profile.service =
+        listener.service == settings::Service::submission ? Service::submission : Service::exchange;
+    profile.hostname = settings.hostname.ascii();
+    profile.offers_starttls = has_tls && listener.tls == settings::TlsMode::starttls;
+    profile.hidden = listener.hidden_capabilities;
+    profile.limits.body.message_octets = settings.limits.message_size;
+    profile.limits.recipients = settings.limits.recipients;
+    return profile;
+}
+
+Server::Server(const settings::Settings& settings, const directory::Directory& directory, Spool spool,
+               std::shared_ptr<net::TlsServerContext> tls)
+    : settings_(settings),
+      environment_{.hostname = settings.hostname.ascii(),
+                   .directory = directory,
+                   .spool = std::move(spool),
+                   .memory = MemoryBudget(settings.limits.memory),
+                   .rate = RecipientRate(settings.limits.recipients_per_hour),
+                   .tls = std::move(tls),
+                   .enforce_dmarc = settings.smtp.enforce_dmarc} {}
+
+Server::~Server() = default;
+
+Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
+                           const std::string& deliver_socket) {
+    TRY_VOID(make_workers(threads, deliver_socket));
+    const auto wanted = our_listeners(settings_);
+    for (std::size_t i = 0; i < wanted.size(); ++i) listen(threads, wanted[i], std::move(sockets.at(i)));
+    for (const auto& listener : listeners_) listener->start();
+    return {};
+}
+
+Result<void> Server::make_workers(net::IoThreads& threads, const std::string& deliver_socket) {
+    dns::ResolverOptions resolver_options;
+    resolver_options.trusted = settings_.dns.trusted;
+    for (const settings::Endpoint& server : settings_.dns.servers) {
+        const auto address = net::SocketAddress::parse(server.to_string());
+        if (!address) return permanent_error("not the address of a DNS server: " + server.to_string());
+        resolver_options.servers.push_back(*address);
+    }
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+        auto worker = std::make_unique<Worker>(threads.context(i), environment_);
+        const ipc::ClientOptions client{.path = deliver_socket, .program = "smtpd"};
+        worker->deliver = std::make_unique<IpcDeliverLink>(threads.context(i), client);
+        TRY(resolver, dns::CaresResolver::create(threads.context(i), resolver_options));
+        worker->resolver = std::move(resolver);
+        workers_.push_back(std::move(worker));
+    }
+    return {};
+}
+
+void Server::listen(net::IoThreads& threads, const settings::Listener& listener, FileDescriptor socket) {
+    profiles_.push_back(
+        std::make_unique<Profile>(make_profile(settings_, listener, environment_.tls != nullptr)));
+    const Profile* profile = profiles_.back().get();
+    const TlsStart tls =
+        listener.tls == settings::TlsMode::implicit ? TlsStart::at_once : TlsStart::by_command;
+    auto session = [this, &threads, profile, tls](net::Stream stream) {
+        // The worker of the thread that the connection was dealt to.
+        std::size_t index = 0;
+        while (&threads.context(index) != &stream.context()) ++index;
+        return serve(workers_[index].get(), profile, tls, std::move(stream));
+    };
+    listeners_.push_back(std::make_unique<net::Listener>(
+        threads, std::move(socket), listener_options(settings_, listener), std::move(session)));
+}
+
+void Server::request_stop() {
+    environment_.stopping = true;
+    for (const auto& listener : listeners_) listener->stop_accepting();
+    for (const auto& listener : listeners_) listener->request_stop();
+}
+
+bool Server::wait_idle(std::chrono::milliseconds at_most) {
+    const auto end = std::chrono::steady_clock::now() + at_most;
+    for (const auto& listener : listeners_) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        if (!listener->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
+    }
+    return true;
+}
+
+void Server::abort() {
+    for (const auto& listener : listeners_) listener->abort();
+}
+
+}  // namespace mailstead::smtpd

@@ -1,0 +1,52 @@
+// The daemon's working part: listeners, and for each io thread what its sessions share.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/directory/directory.h"
+#include "common/net/io_threads.h"
+#include "common/net/listener.h"
+#include "common/settings/settings.h"
+#include "smtpd/core/profile.h"
+#include "smtpd/session/environment.h"
+
+namespace mailstead::smtpd {
+
+// The settings' listeners that are ours, in order.
+std::vector<settings::Listener> our_listeners(const settings::Settings& settings);
+
+// What a session on such a listener offers.
+Profile make_profile(const settings::Settings& settings, const settings::Listener& listener, bool has_tls);
+
+class Server {
+public:
+    // `directory` must outlive it. `tls` may be null when no listener wants it.
+    Server(const settings::Settings& settings, const directory::Directory& directory, Spool spool,
+           std::shared_ptr<net::TlsServerContext> tls);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    // `sockets` are bound to our_listeners(), in order. `deliver_socket` is deliver's.
+    Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
+                       const std::string& deliver_socket);
+    // See runtime::Program.
+    void request_stop();
+    bool wait_idle(std::chrono::milliseconds at_most);
+    void abort();
+
+private:
+    Result<void> make_workers(net::IoThreads& threads, const std::string& deliver_socket);
+    void listen(net::IoThreads& threads, const settings::Listener& listener, FileDescriptor socket);
+
+    const settings::Settings settings_;
+    Environment environment_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<std::unique_ptr<Profile>> profiles_;
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+};
+
+}  // namespace mailstead::smtpd
