@@ -1,0 +1,3 @@
+mailstead_fuzz(address
+  SOURCES ${PROJECT_SOURCE_DIR}/fuzz/address_fuzz.cpp
+  DEPENDS mailstead_address)

@@ -1,0 +1,3 @@
+mailstead_fuzz(imap_framer SOURCES imap_framer_fuzz.cpp DEPENDS mailstead_imap_proto)
+mailstead_fuzz(imap_search SOURCES imap_search_fuzz.cpp DEPENDS mailstead_imap_proto)
+mailstead_fuzz(imap_sequence_set SOURCES imap_sequence_set_fuzz.cpp DEPENDS mailstead_imap_proto)

@@ -1,0 +1,2 @@
+mailstead_fuzz(dns_response SOURCES dns_response_fuzz.cpp DEPENDS mailstead_dns)
+mailstead_fuzz(ipc_message SOURCES ipc_message_fuzz.cpp DEPENDS mailstead_ipc)

@@ -1,0 +1,52 @@
+// The commands, by group: each answers untagged into session.out() and returns its tagged answer.
+#pragma once
+
+#include "common/net/task.h"
+#include "imapd/proto/command.h"
+#include "imapd/session/session.h"
+
+namespace mailstead::imapd::commands {
+
+using proto::Command;
+
+// general.cpp
+net::Task<Reply> capability(Session& session, Command& command);
+net::Task<Reply> noop(Session& session, Command& command);
+net::Task<Reply> logout(Session& session, Command& command);
+net::Task<Reply> id(Session& session, Command& command);
+net::Task<Reply> enable(Session& session, Command& command);
+net::Task<Reply> name_space(Session& session, Command& command);
+net::Task<Reply> idle(Session& session, Command& command);
+net::Task<Reply> only_before_login(Session& session, Command& command);
+// quota.cpp
+net::Task<Reply> getquota(Session& session, Command& command);
+net::Task<Reply> getquotaroot(Session& session, Command& command);
+// mailbox.cpp
+net::Task<Reply> create(Session& session, Command& command);
+net::Task<Reply> delete_mailbox(Session& session, Command& command);
+net::Task<Reply> rename(Session& session, Command& command);
+net::Task<Reply> subscribe(Session& session, Command& command);
+net::Task<Reply> status(Session& session, Command& command);
+// list.cpp
+net::Task<Reply> list(Session& session, Command& command);
+// select.cpp
+net::Task<Reply> select(Session& session, Command& command);
+net::Task<Reply> close(Session& session, Command& command);
+net::Task<Reply> unselect(Session& session, Command& command);
+// append.cpp
+net::Task<Reply> append(Session& session, Command& command);
+// store.cpp
+net::Task<Reply> store_flags(Session& session, Command& command);
+// copy.cpp
+net::Task<Reply> copy(Session& session, Command& command);
+// expunge.cpp
+net::Task<Reply> expunge(Session& session, Command& command);
+// search.cpp
+net::Task<Reply> search(Session& session, Command& command);
+// fetch.cpp
+net::Task<Reply> fetch(Session& session, Command& command);
+
+// status.cpp: `MESSAGES 3 UIDNEXT 7` as STATUS and LIST ... RETURN (STATUS ...) show it.
+void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox, std::uint64_t append_limit);
+
+}  // namespace mailstead::imapd::commands

@@ -1,0 +1,28 @@
+// EXPUNGE, UID EXPUNGE (RFC 9051, 6.4.3; RFC 4315, 2.1). The untagged answers come with the updates behind every command.
+#include "imapd/commands/commands.h"
+
+namespace mailstead::imapd::commands {
+
+net::Task<Reply> expunge(Session& session, Command& command) {
+    const auto& wanted = std::get<proto::Expunge>(command.arguments);
+    store::Expunge change;
+    change.mailbox = session.selected->info.id;
+    if (wanted.uids) {
+        auto uids = session.resolve(*wanted.uids, true);
+        if (!uids) co_return bad(std::string(uids.error().what));
+        if (uids->empty()) co_return ok("Nothing to expunge");
+        change.uids = *std::move(uids);
+    }
+    store::Action action = std::move(change);
+    const auto done = co_await session.apply(std::move(action));
+    if (!done) co_return reply_to(done.error());
+    std::string code;
+    const auto* expunged = std::get_if<store::Expunged>(&*done);
+    if (session.enabled.qresync && expunged != nullptr && expunged->modseq) {  // RFC 7162, 3.2.10
+        code = "HIGHESTMODSEQ ";
+        proto::write_number(code, expunged->modseq.value);
+    }
+    co_return ok("Expunged", std::move(code));
+}
+
+}  // namespace mailstead::imapd::commands

@@ -1,0 +1,146 @@
+// FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4 and 3.2.6; RFC 3516).
+#include "imapd/commands/commands.h"
+#include "imapd/commands/fetch_answer.h"
+
+namespace mailstead::imapd::commands {
+namespace {
+
+enum class Chunk : std::uint8_t { last, more, failed };
+
+// One chunk of answers, under one snapshot. `left` is what remains.
+Chunk write_chunk(Session& session, const proto::Fetch& request, FetchWriter& writer, store::UidSet& left, FetchOutcome& outcome) {
+    const auto now = session.snapshot();
+    if (!now) {
+        outcome.failure = now.error();
+        return Chunk::failed;
+    }
+    writer.begin_chunk(*now);
+    Uid last;
+    const auto visit = [&](const store::MessageInfo& message) {
+        last = message.uid;
+        ++outcome.answered;
+        writer.write(message);
+        return !writer.is_full();
+    };
+    const MailboxId mailbox = session.selected->info.id;
+    const auto done = request.changed_since ? now->changed_since(mailbox, ModSeq(*request.changed_since), left, visit)
+                                            : now->messages(mailbox, left, visit);
+    if (!done) {
+        outcome.failure = done.error();
+        return Chunk::failed;
+    }
+    if (!writer.is_full()) return Chunk::last;
+    left.remove(store::UidRange{1, last.value});
+    return left.empty() ? Chunk::last : Chunk::more;
+}
+
+bool sets_seen(const proto::Fetch& request) {
+    for (const proto::FetchItem& item : request.items) {
+        if (item.sets_seen()) return true;
+    }
+    return false;
+}
+
+// RFC 9051, 6.4.5: fetching a body marks the message. When the writer is away the body can be read all the same.
+net::Task<store::UidSet> mark_seen(Session& session, const store::UidSet& uids) {
+    store::StoreFlags change;
+    change.mailbox = session.selected->info.id;
+    {
+        const auto now = session.snapshot();
+        if (!now) co_return store::UidSet();
+        const auto unseen = now->unseen(change.mailbox);
+        if (!unseen) co_return store::UidSet();
+        change.uids = unseen->intersected(uids);
+    }
+    if (change.uids.empty()) co_return store::UidSet();
+    change.flags.system = store::SystemFlag::seen;
+    store::Action action = std::move(change);
+    const auto done = co_await session.apply(std::move(action));
+    if (!done) co_return store::UidSet();
+    const auto* stored = std::get_if<store::FlagsStored>(&*done);
+    if (stored == nullptr) co_return store::UidSet();
+    session.own_change = OwnChange{stored->changed, stored->modseq};
+    co_return stored->changed;
+}
+
+// RFC 7162, 3.2.6: which of the UIDs that the client named are no more.
+void tell_vanished(Session& session, const proto::Fetch& request) {
+    const auto now = session.snapshot();
+    if (!now) return;
+    const Selected& view = *session.selected;
+    store::UidSet named;
+    if (request.messages.is_saved_result()) {
+        if (view.saved_result) named = *view.saved_result;
+    } else {
+        for (const proto::NumberRange r : request.messages.resolve(view.messages.last().value)) {
+            named.add(store::UidRange{r.first, r.last});
+        }
+    }
+    store::UidSet below;
+    if (view.next.value > 1) below.add(store::UidRange{1, view.next.value - 1});
+    const auto gone = now->vanished_since(view.info.id, ModSeq(*request.changed_since), named.intersected(below));
+    if (!gone || gone->empty()) return;
+    session.out() += "* VANISHED (EARLIER) ";
+    write_uids(session.out(), *gone);
+    session.out() += "\r\n";
+}
+
+// New keywords must be announced before a message shows them.
+void refresh_keywords(Session& session) {
+    const auto now = session.snapshot();
+    if (!now) return;
+    auto names = now->keywords();
+    if (!names || names->size() == session.selected->keywords_told) return;
+    session.keywords = *std::move(names);
+    session.selected->keywords_told = session.keywords.size();
+    write_available_flags(session.out(), session.keywords);
+    write_permanent_flags(session.out(), session.keywords, session.selected->read_only);
+}
+
+}  // namespace
+
+net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids, store::UidSet newly_seen) {
+    FetchOutcome outcome;
+    FetchWriter writer(session, request, newly_seen);
+    Chunk chunk = uids.empty() ? Chunk::last : Chunk::more;
+    while (chunk == Chunk::more) {
+        chunk = write_chunk(session, request, writer, uids, outcome);
+        if (chunk == Chunk::last && writer.contents.empty() && writer.text.size() < kFlushAt) {
+            session.out() += writer.text;  // goes out with the tagged answer
+            break;
+        }
+        if (chunk == Chunk::more && !session.out().empty()) {
+            const auto sent = co_await session.connection.flush();
+            if (!sent) outcome.alive = false;
+        }
+        if (outcome.alive) outcome.alive = co_await send_answer(session, writer.text, writer.contents, outcome.unknown_encoding);
+        if (!outcome.alive) break;
+    }
+    co_return outcome;
+}
+
+net::Task<Reply> fetch(Session& session, Command& command) {
+    const auto& request = std::get<proto::Fetch>(command.arguments);
+    if (request.vanished && !session.enabled.qresync) co_return bad("ENABLE QRESYNC first");  // RFC 7162, 3.2.6
+    const auto uids = session.resolve(request.messages, request.uid);
+    if (!uids) co_return bad(std::string(uids.error().what));
+    bool knows_mod_seq = request.changed_since.has_value();
+    for (const proto::FetchItem& item : request.items) knows_mod_seq = knows_mod_seq || item.kind == proto::FetchKind::mod_seq;
+    if (knows_mod_seq) session.enable_condstore();
+    if (request.vanished) tell_vanished(session, request);
+
+    store::UidSet newly_seen;
+    if (!session.selected->read_only && sets_seen(request)) newly_seen = co_await mark_seen(session, *uids);
+    refresh_keywords(session);
+    const std::uint64_t asked = uids->count();
+    store::UidSet shown = *uids;
+    const auto outcome = co_await answer_fetch(session, request, std::move(shown), std::move(newly_seen));
+    if (!outcome.alive) co_return no("Connection lost");
+    if (outcome.failure) co_return reply_to(*outcome.failure);
+    if (outcome.unknown_encoding) co_return no("A part is in an unknown encoding", "UNKNOWN-CTE");
+    // RFC 5530, 3: somebody else expunged some; the client hears of it as soon as numbers may shift.
+    if (!request.uid && !request.changed_since && outcome.answered < asked) co_return ok("That is all", "EXPUNGEISSUED");
+    co_return ok("That is all");
+}
+
+}  // namespace mailstead::imapd::commands

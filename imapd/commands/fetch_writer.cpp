@@ -1,0 +1,273 @@
+#include "imapd/commands/fetch_answer.h"
+
+#include <algorithm>
+
+#include "imapd/commands/ids.h"
+
+namespace mailstead::imapd::commands {
+namespace {
+
+using proto::FetchItem;
+using proto::FetchKind;
+using proto::Section;
+
+std::chrono::sys_seconds seconds(Time time) {
+    return std::chrono::floor<std::chrono::seconds>(time);
+}
+
+std::string_view name_of(FetchKind kind) {
+    switch (kind) {
+        case FetchKind::flags: return "FLAGS ";
+        case FetchKind::uid: return "UID ";
+        case FetchKind::internal_date: return "INTERNALDATE ";
+        case FetchKind::size: return "RFC822.SIZE ";
+        case FetchKind::envelope: return "ENVELOPE ";
+        case FetchKind::body: return "BODY ";
+        case FetchKind::body_structure: return "BODYSTRUCTURE ";
+        case FetchKind::mod_seq: return "MODSEQ (";
+        case FetchKind::email_id: return "EMAILID (";
+        case FetchKind::thread_id: return "THREADID ";
+        case FetchKind::save_date: return "SAVEDATE ";
+        case FetchKind::preview: return "PREVIEW ";
+        case FetchKind::rfc822: return "RFC822 ";
+        case FetchKind::rfc822_header: return "RFC822.HEADER ";
+        case FetchKind::rfc822_text: return "RFC822.TEXT ";
+        case FetchKind::section: return "BODY[";
+        case FetchKind::binary: return "BINARY[";
+        case FetchKind::binary_size: return "BINARY.SIZE[";
+    }
+    return "";
+}
+
+bool has_section(FetchKind kind) {
+    return kind == FetchKind::section || kind == FetchKind::binary || kind == FetchKind::binary_size;
+}
+
+bool is_fields(const FetchItem& item) {
+    return item.section.text == Section::Text::header_fields || item.section.text == Section::Text::header_fields_not;
+}
+
+// The older names mean sections (RFC 3501, 6.4.5).
+Section::Text text_of(const FetchItem& item) {
+    if (item.kind == FetchKind::rfc822_header) return Section::Text::header;
+    if (item.kind == FetchKind::rfc822_text) return Section::Text::text;
+    return item.section.text;
+}
+
+}  // namespace
+
+FetchWriter::FetchWriter(const Session& session, const proto::Fetch& request, const store::UidSet& newly_seen)
+    : session_(session), newly_seen_(newly_seen), utf8_(session.enabled.strings() == proto::Utf8::yes) {
+    const auto asks = [&](FetchKind kind) {
+        return std::any_of(request.items.begin(), request.items.end(), [kind](const FetchItem& item) { return item.kind == kind; });
+    };
+    asks_flags_ = asks(FetchKind::flags);
+    asks_mod_seq_ = asks(FetchKind::mod_seq);
+    extra_.reserve(2);
+    // RFC 9051, 6.4.9: UID FETCH answers with the UID. RFC 7162, 3.1.4.1: CHANGEDSINCE implies MODSEQ.
+    if (request.uid && !asks(FetchKind::uid)) extra_.push_back(FetchItem{FetchKind::uid, true, {}, {}});
+    if (request.changed_since && !asks_mod_seq_) {
+        extra_.push_back(FetchItem{FetchKind::mod_seq, true, {}, {}});
+        asks_mod_seq_ = true;
+    }
+    for (const FetchItem& item : extra_) prepare(item);
+    for (const FetchItem& item : request.items) prepare(item);
+}
+
+void FetchWriter::prepare(const FetchItem& item) {
+    Prepared prepared;
+    prepared.item = &item;
+    prepared.label = std::string(name_of(item.kind));
+    if (has_section(item.kind)) {
+        proto::write_section(prepared.label, item.section);
+        prepared.label += ']';
+        if (item.partial && item.kind != FetchKind::binary_size) {
+            prepared.label += '<';
+            proto::write_number(prepared.label, item.partial->offset);
+            prepared.label += '>';
+        }
+        prepared.label += ' ';
+    }
+    if (item.section.text == Section::Text::header_fields && item.section.part.empty()) {
+        prepared.fields.emplace(item.section.fields);
+        if (!prepared.fields->is_covered()) prepared.fields.reset();
+    }
+    prepared_.push_back(std::move(prepared));
+}
+
+void FetchWriter::begin_chunk(const store::Snapshot& snapshot) {
+    snapshot_ = &snapshot;
+    pending_ = 0;
+}
+
+void FetchWriter::write(const store::MessageInfo& message) {
+    const std::uint32_t number = session_.selected->messages.number_of(message.uid);
+    if (number == 0) return;
+    current_ = Current();
+    current_.message = &message;
+    text += "* ";
+    proto::write_number(text, number);
+    text += " FETCH (";
+    bool first = true;
+    for (const Prepared& prepared : prepared_) {
+        if (!first) text += ' ';
+        first = false;
+        write_item(prepared);
+    }
+    if (newly_seen_.contains(message.uid)) {
+        if (!asks_flags_) {
+            text += " FLAGS ";
+            write_flag_list(text, message.flags, session_.keywords);
+        }
+        if (!asks_mod_seq_ && session_.enabled.condstore) {
+            text += " MODSEQ (";
+            proto::write_number(text, message.modseq.value);
+            text += ')';
+        }
+    }
+    text += ")\r\n";
+}
+
+void FetchWriter::write_item(const Prepared& prepared) {
+    const store::MessageInfo& message = *current_.message;
+    text += prepared.label;
+    switch (prepared.item->kind) {
+        case FetchKind::flags: return write_flag_list(text, message.flags, session_.keywords);
+        case FetchKind::uid: return proto::write_number(text, message.uid.value);
+        case FetchKind::internal_date: return proto::write_date_time(text, seconds(message.internal_date));
+        case FetchKind::save_date: return proto::write_date_time(text, seconds(message.save_date));
+        case FetchKind::size: return proto::write_number(text, message.size);
+        case FetchKind::mod_seq:
+            proto::write_number(text, message.modseq.value);
+            text += ')';
+            return;
+        case FetchKind::email_id:
+            write_id(text, message.message);
+            text += ')';
+            return;
+        case FetchKind::thread_id:
+            if (!message.thread) {
+                text += "NIL";
+                return;
+            }
+            text += '(';
+            write_id(text, message.thread);
+            text += ')';
+            return;
+        case FetchKind::envelope: return write_cached(prepared, cached() ? cached()->envelope(utf8_) : std::string_view());
+        case FetchKind::body: return write_cached(prepared, cached() ? cached()->body(utf8_) : std::string_view());
+        case FetchKind::body_structure:
+            return write_cached(prepared, cached() ? cached()->body_structure(utf8_) : std::string_view());
+        case FetchKind::preview:
+            if (cached() == nullptr) return add_content(prepared, Content::Kind::parsed, {});
+            return proto::write_string(text, cached()->preview(), utf8_ ? proto::Utf8::yes : proto::Utf8::no);
+        case FetchKind::binary:
+        case FetchKind::binary_size: return add_content(prepared, Content::Kind::parsed, {});
+        case FetchKind::section:
+        case FetchKind::rfc822:
+        case FetchKind::rfc822_header:
+        case FetchKind::rfc822_text: return write_section(prepared);
+    }
+}
+
+// Texts in their final form; an empty one was too long for the cache.
+void FetchWriter::write_cached(const Prepared& prepared, std::string_view value) {
+    if (value.empty()) return add_content(prepared, Content::Kind::parsed, {});
+    text += value;
+}
+
+void FetchWriter::write_section(const Prepared& prepared) {
+    if (prepared.fields && cached() != nullptr && !prepared.item->partial) return write_header_fields(prepared);
+    const FetchItem& item = *prepared.item;
+    if (cached() == nullptr || cached()->has_bare_lf()) return add_content(prepared, Content::Kind::parsed, {});
+    if (!item.section.part.empty() && parts() == nullptr) return add_content(prepared, Content::Kind::parsed, {});
+    write_range(prepared, find_range(item));
+}
+
+void FetchWriter::write_header_fields(const Prepared& prepared) {
+    scratch_.clear();
+    if (cached()->append_fields(scratch_, *prepared.fields)) {
+        proto::write_literal_head(text, scratch_.size());
+        text += scratch_;
+        return;
+    }
+    if (cached()->has_bare_lf()) return add_content(prepared, Content::Kind::parsed, {});
+    write_range(prepared, find_range(*prepared.item));
+}
+
+// RFC 9051, 6.4.5.1: what a section stands for. The cache knows where the parts lie.
+std::optional<mime::ByteRange> FetchWriter::find_range(const FetchItem& item) {
+    const std::uint64_t size = current_.message->size;
+    const std::uint64_t header = std::min(cached()->header_size(), size);
+    const Section::Text wanted = text_of(item);
+    if (item.section.part.empty()) {
+        if (wanted == Section::Text::content) return mime::ByteRange{0, size};
+        if (wanted == Section::Text::text) return mime::ByteRange{header, size};
+        return mime::ByteRange{0, header};
+    }
+    switch (wanted) {
+        case Section::Text::content: return parts()->find_section(item.section.part, mime::SectionText::content);
+        case Section::Text::text: return parts()->find_section(item.section.part, mime::SectionText::text);
+        case Section::Text::mime: return parts()->find_section(item.section.part, mime::SectionText::mime);
+        default: return parts()->find_section(item.section.part, mime::SectionText::header);
+    }
+}
+
+void FetchWriter::write_range(const Prepared& prepared, const std::optional<mime::ByteRange>& range) {
+    if (!range) {
+        text += "NIL";
+        return;
+    }
+    const FetchItem& item = *prepared.item;
+    if (is_fields(item)) return add_content(prepared, Content::Kind::fields, *range);
+    mime::ByteRange wanted = *range;
+    if (item.partial) {
+        wanted.begin += std::min(item.partial->offset, wanted.size());
+        wanted.end = wanted.begin + std::min(item.partial->count, wanted.size());
+    }
+    if (wanted.size() == 0) {
+        text += "\"\"";
+        return;
+    }
+    if (!open_file()) {
+        text += "NIL";
+        return;
+    }
+    proto::write_literal_head(text, wanted.size());
+    add_content(prepared, Content::Kind::bytes, wanted);
+}
+
+void FetchWriter::add_content(const Prepared& prepared, Content::Kind kind, mime::ByteRange range) {
+    if (!open_file()) {
+        text += prepared.item->kind == FetchKind::binary_size ? "0" : "NIL";
+        return;
+    }
+    contents.push_back({text.size(), kind, current_.file, range, prepared.item, session_.enabled.strings()});
+    pending_ += static_cast<std::size_t>(kind == Content::Kind::parsed ? current_.message->size : range.size());
+}
+
+const store::CachedMessage* FetchWriter::cached() {
+    if (!current_.cache_read) {
+        current_.cached = snapshot_->cached(current_.message->message);
+        current_.cache_read = true;
+    }
+    return current_.cached ? &*current_.cached : nullptr;
+}
+
+const mime::PartTree* FetchWriter::parts() {
+    if (!current_.parts_read) {
+        current_.parts = cached()->parts();
+        current_.parts_read = true;
+    }
+    return current_.parts ? &*current_.parts : nullptr;
+}
+
+bool FetchWriter::open_file() {
+    if (current_.file || current_.file_missing) return current_.file != nullptr;
+    auto opened = snapshot_->open_message(session_.selected->info.id, *current_.message);
+    current_.file_missing = !opened;
+    if (opened) current_.file = std::make_shared<const store::OpenMessage>(*std::move(opened));
+    return opened.has_value();
+}
+
+}  // namespace mailstead::imapd::commands

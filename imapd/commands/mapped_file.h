@@ -1,0 +1,31 @@
+// A file's bytes in the address space, for parsing.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace mailstead::imapd {
+
+// Message files never change once they are in the store, so that mapping them is safe.
+class MappedFile {
+public:
+    MappedFile(int fd, std::uint64_t size) : size_(static_cast<std::size_t>(size)) {
+        if (size_ != 0) address_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    }
+    ~MappedFile() {
+        if (ok() && size_ != 0) ::munmap(address_, size_);
+    }
+    MappedFile(const MappedFile&) = delete;
+    MappedFile& operator=(const MappedFile&) = delete;
+
+    bool ok() const { return address_ != MAP_FAILED; }
+    std::string_view bytes() const { return size_ == 0 ? std::string_view() : std::string_view(static_cast<const char*>(address_), size_); }
+
+private:
+    void* address_ = nullptr;
+    std::size_t size_;
+};
+
+}  // namespace mailstead::imapd

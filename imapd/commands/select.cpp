@@ -1,0 +1,152 @@
+// SELECT, EXAMINE (RFC 9051, 6.3.2 and 6.3.3; RFC 7162, 3.1.8 and 3.2.5), CLOSE, UNSELECT.
+#include "imapd/commands/commands.h"
+#include "imapd/commands/fetch_answer.h"
+#include "imapd/commands/ids.h"
+
+namespace mailstead::imapd::commands {
+namespace {
+
+void write_number_code(std::string& out, std::string_view name, std::uint64_t number, std::string_view text) {
+    out += "* OK [";
+    out += name;
+    out += ' ';
+    proto::write_number(out, number);
+    out += "] ";
+    out += text;
+    out += "\r\n";
+}
+
+store::Outcome<Selected> open_mailbox(const store::Snapshot& snapshot, const MailboxName& name, bool read_only) {
+    Selected selected;
+    TRY(info, snapshot.find(name));
+    TRY(runs, snapshot.runs(info.id));
+    selected.next = info.uidnext;
+    selected.told = selected.expunges_told = info.highestmodseq;
+    selected.messages = std::move(runs);
+    selected.read_only = read_only;
+    selected.info = std::move(info);
+    return selected;
+}
+
+// RFC 9051, 6.3.2: the answers that a client may count on.
+void describe(Session& session, const Selected& view, std::optional<Uid> first_unseen) {
+    std::string& out = session.out();
+    const bool rev2 = session.enabled.rev2;
+    write_available_flags(out, session.keywords);
+    write_permanent_flags(out, session.keywords, view.read_only);
+    out += "* ";
+    proto::write_number(out, view.messages.count());
+    out += " EXISTS\r\n";
+    if (!rev2) {
+        out += "* 0 RECENT\r\n";
+        const std::uint32_t unseen = first_unseen ? view.messages.number_of(*first_unseen) : 0;
+        if (unseen != 0) write_number_code(out, "UNSEEN", unseen, "The first unseen");
+    }
+    write_number_code(out, "UIDVALIDITY", view.info.uidvalidity.value, "UIDs valid");
+    write_number_code(out, "UIDNEXT", view.info.uidnext.value, "The next UID");
+    if (session.capabilities.has(Capability::condstore)) {
+        write_number_code(out, "HIGHESTMODSEQ", view.info.highestmodseq.value, "The highest");
+    }
+    if (session.capabilities.has(Capability::objectid)) {  // RFC 8474, 4.2
+        out += "* OK [MAILBOXID (";
+        write_id(out, view.info.id);
+        out += ")] Its id\r\n";
+    }
+    if (!rev2) return;
+    out += "* LIST () \"/\" ";
+    proto::write_mailbox(out, view.info.name, session.enabled.strings());
+    out += "\r\n";
+}
+
+// QRESYNC: what vanished and what changed since the client was here (RFC 7162, 3.2.5.1 and 3.2.5.2).
+net::Task<bool> resynchronize(Session& session, const proto::QResync& wanted) {
+    const Selected& view = *session.selected;
+    if (wanted.uidvalidity != view.info.uidvalidity.value) co_return true;
+    store::UidSet known;
+    if (view.next.value > 1) known.add(store::UidRange{1, view.next.value - 1});
+    if (wanted.known_uids) {
+        store::UidSet named;
+        for (const proto::NumberRange r : wanted.known_uids->resolve(0)) named.add(store::UidRange{r.first, r.last});
+        known = known.intersected(named);
+    }
+    {
+        const auto now = session.snapshot();
+        if (!now) co_return true;
+        const auto gone = now->vanished_since(view.info.id, ModSeq(wanted.mod_seq), known);
+        if (gone && !gone->empty()) {
+            session.out() += "* VANISHED (EARLIER) ";
+            write_uids(session.out(), *gone);
+            session.out() += "\r\n";
+        }
+    }
+    proto::Fetch changes;
+    changes.uid = true;
+    changes.items = {proto::FetchItem{proto::FetchKind::flags, true, {}, {}}, proto::FetchItem{proto::FetchKind::mod_seq, true, {}, {}}};
+    changes.changed_since = wanted.mod_seq;
+    store::UidSet shown = known.intersected(view.messages.uids());
+    store::UidSet none;
+    const auto answered = co_await answer_fetch(session, changes, std::move(shown), std::move(none));
+    co_return answered.alive;
+}
+
+}  // namespace
+
+net::Task<Reply> select(Session& session, Command& command) {
+    const auto& wanted = std::get<proto::Select>(command.arguments);
+    if (wanted.qresync && !session.enabled.qresync) co_return bad("ENABLE QRESYNC first");  // RFC 7162, 3.2.5
+    // A failing SELECT leaves nothing selected (RFC 9051, 6.3.2).
+    if (session.selected) {
+        session.unselect();
+        if (session.enabled.qresync || session.enabled.rev2) session.out() += "* OK [CLOSED] The mailbox before\r\n";
+    }
+    {
+        const auto now = session.snapshot();
+        if (!now) co_return reply_to(now.error());
+        auto opened = open_mailbox(*now, wanted.mailbox, wanted.read_only);
+        if (!opened) co_return reply_to(opened.error());
+        auto names = now->keywords();
+        if (!names) co_return reply_to(names.error());
+        const auto unseen = now->first_unseen(opened->info.id);
+        session.keywords = *std::move(names);
+        opened->keywords_told = session.keywords.size();
+        if (wanted.condstore || wanted.qresync) session.enable_condstore();
+        session.selected = *std::move(opened);
+        describe(session, *session.selected, unseen ? *unseen : std::nullopt);
+    }
+    if (wanted.qresync) {
+        const bool alive = co_await resynchronize(session, *wanted.qresync);
+        if (!alive) co_return no("Connection lost");
+    }
+    co_return ok("Selected", wanted.read_only ? "READ-ONLY" : "READ-WRITE");
+}
+
+// RFC 9051, 6.4.1: messages with \Deleted go without a word.
+net::Task<Reply> close(Session& session, Command&) {
+    const store::MailboxInfo info = session.selected->info;
+    const bool read_only = session.selected->read_only;
+    bool any_deleted = false;
+    if (!read_only) {
+        const auto now = session.snapshot();
+        if (now) {
+            const auto current = now->mailbox(info.id);
+            any_deleted = current && current->deleted != 0;
+        }
+    }
+    if (any_deleted) {
+        store::Expunge change;
+        change.mailbox = info.id;
+        store::Action action = std::move(change);
+        const auto done = co_await session.apply(std::move(action));
+        if (!done) co_return reply_to(done.error());
+    }
+    session.unselect();
+    co_return ok("Closed");
+}
+
+// RFC 9051, 6.4.2
+net::Task<Reply> unselect(Session& session, Command&) {
+    session.unselect();
+    co_return ok("Unselected");
+}
+
+}  // namespace mailstead::imapd::commands

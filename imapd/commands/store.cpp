@@ -1,0 +1,124 @@
+// STORE (RFC 9051, 6.4.6; RFC 7162, 3.1.3).
+#include "imapd/commands/commands.h"
+
+namespace mailstead::imapd::commands {
+namespace {
+
+store::StoreFlags::How to_store(proto::Store::How how) {
+    switch (how) {
+        case proto::Store::How::add: return store::StoreFlags::How::add;
+        case proto::Store::How::remove: return store::StoreFlags::How::remove;
+        case proto::Store::How::replace: break;
+    }
+    return store::StoreFlags::How::replace;
+}
+
+// The new flags of each message asked for; with .SILENT only what CONDSTORE clients must hear: the new mod-sequence
+// (RFC 7162, 3.1.3).
+net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
+    Selected& view = *session.selected;
+    while (!left.empty()) {
+        Uid last;
+        {
+            const auto now = session.snapshot();
+            if (!now) co_return true;
+            if (const auto names = now->keywords()) session.keywords = *names;
+            std::string& out = session.out();
+            const auto tell = [&](const store::MessageInfo& message) {
+                last = message.uid;
+                const std::uint32_t number = view.messages.number_of(message.uid);
+                if (number == 0) return true;
+                if (!silent) {
+                    write_flags_update(out, number, message, session.keywords, session.enabled.condstore);
+                } else {
+                    out += "* ";
+                    proto::write_number(out, number);
+                    out += " FETCH (UID ";
+                    proto::write_number(out, message.uid.value);
+                    out += " MODSEQ (";
+                    proto::write_number(out, message.modseq.value);
+                    out += "))\r\n";
+                }
+                return out.size() < kFlushAt;
+            };
+            if (!now->messages(view.info.id, left, tell)) co_return true;
+            if (out.size() < kFlushAt) co_return true;
+        }
+        left.remove(store::UidRange{1, last.value});
+        const bool alive = co_await session.flush_if_full();
+        if (!alive) co_return false;
+    }
+    co_return true;
+}
+
+// The account's mod-sequence if the client knows all of the mailbox up to it; 0 otherwise.
+ModSeq account_mod_seq(const Session& session) {
+    const auto now = session.snapshot();
+    if (!now) return ModSeq();
+    const auto mailbox = now->mailbox(session.selected->info.id);
+    if (!mailbox || mailbox->highestmodseq != session.selected->told) return ModSeq();
+    return now->highest_modseq();
+}
+
+// resp-text-code =/ "MODIFIED" SP sequence-set: in the numbers that the command used.
+std::string modified(const Session& session, const store::UidSet& failed, bool uid) {
+    std::string code = "MODIFIED ";
+    if (uid) {
+        write_uids(code, failed);
+        return code;
+    }
+    std::vector<proto::NumberRange> numbers;
+    failed.each([&](Uid u) {
+        const std::uint32_t number = session.selected->messages.number_of(u);
+        if (number != 0) proto::append_number(numbers, number);
+    });
+    proto::write_ranges(code, numbers);
+    return code;
+}
+
+}  // namespace
+
+net::Task<Reply> store_flags(Session& session, Command& command) {
+    auto& wanted = std::get<proto::Store>(command.arguments);
+    auto uids = session.resolve(wanted.messages, wanted.uid);
+    if (!uids) co_return bad(std::string(uids.error().what));
+    if (wanted.unchanged_since) session.enable_condstore();
+    if (uids->empty()) co_return ok("No messages");
+
+    // What others did before is told first, so that after a silent change nothing is left unsaid about these messages.
+    UpdateOptions before;
+    before.expunges = false;
+    const bool alive = co_await session.tell_updates(before);
+    if (!alive || !session.selected) co_return no("The mailbox is no more", "NONEXISTENT");
+    const ModSeq known = account_mod_seq(session);
+
+    store::StoreFlags change;
+    change.mailbox = session.selected->info.id;
+    change.uids = *uids;
+    change.how = to_store(wanted.how);
+    change.flags = {store::SystemFlags::from_bits(wanted.flags.system), std::move(wanted.flags.keywords)};
+    if (wanted.unchanged_since) change.unchanged_since = ModSeq(*wanted.unchanged_since);
+    store::Action action = std::move(change);
+    const auto done = co_await session.apply(std::move(action));
+    if (!done) co_return reply_to(done.error());
+    const auto* stored = std::get_if<store::FlagsStored>(&*done);
+    if (stored == nullptr) co_return no("The server did not understand itself", "SERVERBUG");
+
+    // With .SILENT nothing is told of this change, unless somebody else's came between: then the client cannot know the outcome.
+    const bool nothing_between = stored->modseq.value == known.value + 1 || !stored->modseq;
+    const bool silent = wanted.silent && nothing_between;
+    session.own_change = OwnChange{stored->changed, stored->modseq};
+    if (!silent) {
+        store::UidSet shown = uids->without(stored->failed);
+        const bool told = co_await tell_result(session, std::move(shown), false);
+        if (!told) co_return no("Connection lost");
+    } else if (session.enabled.condstore) {
+        store::UidSet shown = stored->changed;
+        const bool told = co_await tell_result(session, std::move(shown), true);
+        if (!told) co_return no("Connection lost");
+    }
+    if (stored->failed.empty()) co_return ok("Stored");
+    co_return ok("Some were changed by others meanwhile", modified(session, stored->failed, wanted.uid));
+}
+
+}  // namespace mailstead::imapd::commands

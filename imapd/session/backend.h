@@ -1,0 +1,51 @@
+// What a session needs from outside once somebody has logged in. Tests bring their own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/file_descriptor.h"
+#include "common/base/ids.h"
+#include "common/net/task.h"
+#include "common/store/store.h"
+
+namespace mailstead::runtime {
+class OffloadPool;
+}
+
+namespace mailstead::imapd {
+
+// A session that hears of changes. Called on the session's own thread.
+class Listening {
+public:
+    virtual ~Listening() = default;
+    virtual void on_change() = 0;
+};
+
+// Belongs to one io thread, as its sessions do.
+class Backend {
+public:
+    virtual ~Backend() = default;
+
+    // The account for reading. Makes it if it has no index yet.
+    virtual net::Task<store::Outcome<store::AccountReader>> open(AccountId account) = 0;
+    // Sends a change to the writer and waits until it is durable. The files of an Append, in order.
+    virtual net::Task<store::Outcome<store::ChangeResult>> apply(AccountId account, store::Change change,
+                                                                 std::vector<FileDescriptor> files) = 0;
+    // An unnamed file on the file system of the mailboxes, for a message that comes in.
+    virtual Result<FileDescriptor> new_message_file() = 0;
+    // Capabilities that this account must not be offered.
+    virtual std::vector<std::string> hidden_capabilities(AccountId account) = 0;
+
+    // False when the account has too many sessions. A session that joined is told of changes until it leaves.
+    virtual bool join(AccountId account, Listening& session) = 0;
+    virtual void leave(AccountId account, Listening& session) = 0;
+
+    // For reading files that are not in memory, and for parsing.
+    virtual runtime::OffloadPool& pool() = 0;
+    // Bytes of the largest message that APPEND takes.
+    virtual std::uint64_t append_limit() const = 0;
+};
+
+}  // namespace mailstead::imapd

@@ -1,0 +1,71 @@
+// A session before login: greeting, CAPABILITY, ID, STARTTLS, LOGIN, AUTHENTICATE. Includes nothing of the store, and the process
+// gives it no way to a mailbox: it can only ask whether a proof holds.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/ids.h"
+#include "imapd/proto/command.h"
+#include "imapd/proto/response.h"
+#include "imapd/session/capabilities.h"
+#include "imapd/session/connection.h"
+#include "imapd/session/login_service.h"
+
+namespace mailstead::imapd {
+
+// A proof that held. The command that brought it is still to be answered.
+struct LoggedIn {
+    std::string tag;
+    AccountId account;
+    std::string login;
+};
+
+class Preauth {
+public:
+    Preauth(Connection& connection, LoginService& service, const ListenerFacts& listener, std::string session_id);
+
+    // Until somebody has logged in; nullopt when the session is over.
+    net::Task<std::optional<LoggedIn>> run();
+
+private:
+    struct Answer {
+        proto::Condition condition = proto::Condition::ok;
+        std::string_view code;
+        std::string_view text;
+    };
+    net::Task<bool> on_command();
+    net::Task<bool> execute(proto::Command& command);
+    net::Task<bool> start_tls(std::string tag);
+    net::Task<Answer> log_in(proto::Login& login);
+    net::Task<Answer> authenticate(proto::Authenticate& request);
+    net::Task<Answer> converse(ipc::AuthStep step);
+    // The client's answer to a challenge; nullopt when it gave up or sent no base64.
+    net::Task<std::optional<Secret>> ask_client(std::string_view challenge);
+    void choose_binding(ipc::AuthStep& step, std::string_view wanted);
+    net::Task<Answer> finish(ipc::AuthSuccess& success);
+    Answer refuse(const ipc::AuthFailure& failure);
+    void answer(std::string_view tag, const Answer& given);
+    bool count_bad(std::string_view tag, std::string_view text);
+    void bye(std::string_view text);
+
+    bool passwords_allowed() const;
+    bool starttls_possible() const;
+    std::vector<std::string_view> mechanisms() const;
+    std::string capability_line() const;
+    ipc::AuthStep first_step() const;
+
+    Connection& connection_;
+    LoginService& service_;
+    const ListenerFacts& listener_;
+    std::string session_id_;
+    Capabilities capabilities_;
+    std::string chosen_binding_;  // of the exchange in hand
+    std::string tag_;             // of the command in hand
+    std::optional<LoggedIn> logged_in_;
+    unsigned bad_commands_ = 0;
+    unsigned failed_logins_ = 0;
+    bool over_ = false;
+};
+
+}  // namespace mailstead::imapd

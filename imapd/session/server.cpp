@@ -1,0 +1,171 @@
+#include "imapd/session/server.h"
+
+#include <atomic>
+
+#include "common/runtime/log.h"
+#include "imapd/session/preauth.h"
+#include "imapd/session/session.h"
+
+namespace mailstead::imapd {
+namespace {
+
+constexpr net::Timeout kShutdownTimeout{2'000};
+constexpr net::Timeout kNoticeTimeout{60'000};
+constexpr std::size_t kPoolQueue = 4'096;
+
+std::string next_session_id() {
+    static std::atomic<std::uint64_t> last{0};
+    return "i" + std::to_string(++last);
+}
+
+std::string describe(const std::exception_ptr& exception) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "unknown exception";
+    }
+}
+
+void report(const std::exception_ptr& exception) {
+    log::error("imap.session.exception", {{"what", describe(exception)}});
+}
+
+// Until login this coroutine holds nothing that leads to a mailbox.
+net::Task<void> serve(Worker* worker, const ListenerFacts* facts, net::Stream stream) {
+    const std::string id = next_session_id();
+    Connection connection(std::move(stream), proto::kLimitsBeforeLogin);
+    if (facts->encryption == Encryption::implicit) {
+        const auto secured = co_await connection.start_tls(facts->tls);
+        if (!secured) co_return;
+    }
+    std::optional<LoggedIn> user;
+    {
+        Preauth preauth(connection, *worker, *facts, id);
+        user = co_await preauth.run();
+    }
+    if (user) {
+        Capabilities capabilities;
+        capabilities.hide(facts->hidden_capabilities);
+        const auto session = std::make_unique<Session>(connection, *worker, id, std::move(user->tag), user->account,
+                                                       std::move(user->login), capabilities);
+        co_await session->run();
+    }
+    co_await connection.stream().shutdown(kShutdownTimeout);
+}
+
+net::ListenerOptions listener_options(const settings::Settings& settings, const settings::Listener& listener) {
+    net::ListenerOptions options;
+    options.max_connections = settings.limits.connections;
+    options.max_per_address = settings.limits.connections_per_address;
+    if (listener.tls != settings::TlsMode::implicit) {
+        options.refusal_text = [](net::Refusal why) {
+            return std::string(why == net::Refusal::server_full ? "* BYE Too many connections\r\n"
+                                                                : "* BYE Too many connections from your address\r\n");
+        };
+    }
+    options.on_problem = [](std::string_view problem) { log::warning("imap.accept.problem", {{"why", problem}}); };
+    options.on_exception = report;
+    return options;
+}
+
+std::vector<std::string> hidden_of(const directory::Directory& directory, AccountId account) {
+    const auto found = directory.find_account(account);
+    if (!found || !*found) return {};
+    return (*found)->hidden_capabilities;
+}
+
+}  // namespace
+
+Server::Server(const settings::Settings& settings, const directory::Directory& directory, std::shared_ptr<net::TlsServerContext> tls)
+    : settings_(settings),
+      directory_(directory),
+      tls_(std::move(tls)),
+      reader_(store::ReaderOptions{settings.data_dir}),
+      pool_(0, kPoolQueue),
+      shared_{.data_dir = settings.data_dir,
+              .reader = reader_,
+              .pool = pool_,
+              .counts = SessionCounts(settings.limits.sessions_per_account),
+              .append_limit = settings.limits.message_size,
+              .hidden_capabilities = [this](AccountId account) { return hidden_of(directory_, account); }} {}
+
+Server::~Server() = default;
+
+Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets, FileDescriptor notices) {
+    threads_ = &threads;
+    const std::string deliver_socket = settings_.data_dir / "run" / "deliver.sock";
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+        ipc::ClientOptions client;
+        client.path = deliver_socket;
+        client.program = "imapd";
+        workers_.push_back(std::make_unique<Worker>(threads.context(i), shared_, std::move(client)));
+    }
+    tasks_ = std::make_unique<net::TaskGroup>(threads.context(0), report);
+    notices_ = std::make_unique<ipc::NoticeReceiver>(threads.context(0), std::move(notices));
+    tasks_->spawn(receive_notices());
+    const auto wanted = settings_.listeners_of(settings::Service::imap);
+    for (std::size_t i = 0; i < wanted.size(); ++i) listen(wanted[i], std::move(sockets.at(i)));
+    for (const auto& listener : listeners_) listener->start();
+    return {};
+}
+
+void Server::listen(const settings::Listener& listener, FileDescriptor socket) {
+    auto facts = std::make_unique<ListenerFacts>();
+    facts->tls = tls_;
+    facts->hostname = settings_.hostname.ascii();
+    facts->hidden_capabilities = settings_.imap.hidden_capabilities;
+    facts->hidden_capabilities.insert(facts->hidden_capabilities.end(), listener.hidden_capabilities.begin(),
+                                      listener.hidden_capabilities.end());
+    switch (listener.tls) {
+        case settings::TlsMode::implicit: facts->encryption = Encryption::implicit; break;
+        case settings::TlsMode::starttls: facts->encryption = Encryption::starttls; break;
+        case settings::TlsMode::none: facts->encryption = Encryption::none; break;
+    }
+    auto session = [this, facts = facts.get()](net::Stream stream) {
+        // The worker of the thread that the connection was dealt to.
+        std::size_t index = 0;
+        while (&threads_->context(index) != &stream.context()) ++index;
+        return serve(workers_[index].get(), facts, std::move(stream));
+    };
+    facts_.push_back(std::move(facts));
+    listeners_.push_back(
+        std::make_unique<net::Listener>(*threads_, std::move(socket), listener_options(settings_, listener), std::move(session)));
+}
+
+// Each notice goes to every thread: only the threads know which sessions they have.
+net::Task<void> Server::receive_notices() {
+    for (;;) {
+        const auto received = co_await notices_->receive(kNoticeTimeout);
+        if (!received && received.error().kind == net::IoFailure::timed_out) continue;
+        if (!received) co_return;
+        for (std::size_t i = 0; i < workers_.size(); ++i) {
+            boost::asio::post(threads_->context(i), [worker = workers_[i].get(), news = *received] {
+                if (news.lost) return worker->announce_all();
+                for (const ipc::ChangeNotice& notice : news.notices) worker->announce(notice.account);
+            });
+        }
+    }
+}
+
+void Server::request_stop() {
+    for (const auto& listener : listeners_) listener->stop_accepting();
+    for (const auto& listener : listeners_) listener->request_stop();
+    if (tasks_) boost::asio::post(threads_->context(0), [tasks = tasks_.get()] { tasks->request_stop(); });
+}
+
+bool Server::wait_idle(std::chrono::milliseconds at_most) {
+    const auto end = std::chrono::steady_clock::now() + at_most;
+    for (const auto& listener : listeners_) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        if (!listener->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
+    }
+    return true;
+}
+
+void Server::abort() {
+    for (const auto& listener : listeners_) listener->abort();
+}
+
+}  // namespace mailstead::imapd

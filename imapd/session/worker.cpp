@@ -1,0 +1,123 @@
+#include "imapd/session/worker.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "common/commit/engine.h"
+
+namespace mailstead::imapd {
+
+using store::Failure;
+using store::Fault;
+using store::Outcome;
+
+namespace {
+
+// A password check waits its turn behind others; a commit takes milliseconds unless the disk is in trouble.
+constexpr net::Timeout kAuthTimeout{30'000};
+constexpr net::Timeout kChangeTimeout{120'000};
+
+// Error numbers of ChangeAnswer are the store's faults.
+Failure failure_of(const ipc::ChangeAnswer& answer) {
+    const bool known = answer.error >= static_cast<std::uint8_t>(Fault::non_existent) &&
+                       answer.error <= static_cast<std::uint8_t>(Fault::unavailable);
+    return Failure(known ? static_cast<Fault>(answer.error) : Fault::unavailable, answer.bytes);
+}
+
+}  // namespace
+
+bool SessionCounts::enter(AccountId account) {
+    const std::lock_guard lock(mutex_);
+    std::size_t& count = counts_[account];
+    if (limit_ != 0 && count >= limit_) return false;
+    ++count;
+    return true;
+}
+
+void SessionCounts::leave(AccountId account) {
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(account);
+    if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+}
+
+Worker::Worker(boost::asio::io_context& context, Shared& shared, ipc::ClientOptions deliver)
+    : shared_(shared), deliver_(context, std::move(deliver)) {}
+
+Worker::~Worker() = default;
+
+net::Task<Result<ipc::AuthAnswer>> Worker::step(ipc::AuthStep question) {
+    co_return co_await ipc::ask(deliver_, question, ipc::Descriptors(), kAuthTimeout);
+}
+
+void Worker::cancel(std::uint64_t conversation) {
+    (void)ipc::send(deliver_, ipc::AuthCancel{conversation});
+}
+
+net::Task<Outcome<store::AccountReader>> Worker::open(AccountId account) {
+    // After a power cut an index may be torn until deliver has been at it.
+    if (!shared_.recovered && !commit::recovered_since_boot(shared_.data_dir)) {
+        co_return Failure(Fault::unavailable, "the store has not been recovered since the start of the machine");
+    }
+    shared_.recovered = true;
+    auto opened = shared_.reader.open(account);
+    if (opened || opened.error().fault != Fault::non_existent) co_return opened;
+    store::Change change;
+    change.at = now();
+    change.action = store::CreateAccount();
+    std::vector<FileDescriptor> none;
+    const auto made = co_await apply(account, std::move(change), std::move(none));
+    if (!made) co_return made.error();
+    co_return shared_.reader.open(account);
+}
+
+net::Task<Outcome<store::ChangeResult>> Worker::apply(AccountId account, store::Change change, std::vector<FileDescriptor> files) {
+    ipc::ApplyChange question;
+    question.account = account;
+    question.change = store::encode(change);
+    auto answer = co_await ipc::ask(deliver_, question, std::move(files), kChangeTimeout);
+    if (!answer) co_return Failure(Fault::unavailable, std::move(answer).error().what);
+    if (answer->error != 0) co_return failure_of(*answer);
+    co_return store::decode_result(answer->bytes);
+}
+
+Result<FileDescriptor> Worker::new_message_file() {
+    const std::string spool = shared_.data_dir / "spool";
+    FileDescriptor file(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (!file) return transient_error("no message file: " + std::string(std::strerror(errno)));
+    return file;
+}
+
+std::vector<std::string> Worker::hidden_capabilities(AccountId account) {
+    return shared_.hidden_capabilities(account);
+}
+
+bool Worker::join(AccountId account, Listening& session) {
+    if (!shared_.counts.enter(account)) return false;
+    sessions_[account].push_back(&session);
+    return true;
+}
+
+void Worker::leave(AccountId account, Listening& session) {
+    shared_.counts.leave(account);
+    const auto found = sessions_.find(account);
+    if (found == sessions_.end()) return;
+    std::erase(found->second, &session);
+    if (found->second.empty()) sessions_.erase(found);
+}
+
+void Worker::announce(AccountId account) {
+    const auto found = sessions_.find(account);
+    if (found == sessions_.end()) return;
+    for (Listening* session : found->second) session->on_change();
+}
+
+void Worker::announce_all() {
+    for (const auto& [account, sessions] : sessions_) {
+        for (Listening* session : sessions) session->on_change();
+    }
+}
+
+}  // namespace mailstead::imapd

@@ -1,0 +1,75 @@
+// What the sessions of one io thread share: the way to deliver, the accounts, and who wants to hear of changes.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/ipc/channel.h"
+#include "common/ipc/notices.h"
+#include "imapd/session/backend.h"
+#include "imapd/session/login_service.h"
+
+namespace mailstead::imapd {
+
+// How many sessions each account has, on all threads.
+class SessionCounts {
+public:
+    explicit SessionCounts(std::size_t limit) : limit_(limit) {}
+    bool enter(AccountId account);
+    void leave(AccountId account);
+
+private:
+    std::mutex mutex_;
+    std::unordered_map<AccountId, std::size_t> counts_;
+    const std::size_t limit_;
+};
+
+// What all workers have in common. Outlives them.
+struct Shared {
+    std::filesystem::path data_dir;
+    store::Reader& reader;
+    runtime::OffloadPool& pool;
+    SessionCounts counts;
+    std::uint64_t append_limit = 0;
+    // Of the directory; any thread.
+    std::function<std::vector<std::string>(AccountId)> hidden_capabilities;
+    std::atomic<bool> recovered{false};  // deliver has brought the indexes in order since the machine started
+};
+
+class Worker final : public Backend, public LoginService {
+public:
+    Worker(boost::asio::io_context& context, Shared& shared, ipc::ClientOptions deliver);
+    ~Worker() override;
+
+    // LoginService
+    net::Task<Result<ipc::AuthAnswer>> step(ipc::AuthStep step) override;
+    void cancel(std::uint64_t conversation) override;
+
+    // Backend
+    net::Task<store::Outcome<store::AccountReader>> open(AccountId account) override;
+    net::Task<store::Outcome<store::ChangeResult>> apply(AccountId account, store::Change change,
+                                                         std::vector<FileDescriptor> files) override;
+    Result<FileDescriptor> new_message_file() override;
+    std::vector<std::string> hidden_capabilities(AccountId account) override;
+    bool join(AccountId account, Listening& session) override;
+    void leave(AccountId account, Listening& session) override;
+    runtime::OffloadPool& pool() override { return shared_.pool; }
+    std::uint64_t append_limit() const override { return shared_.append_limit; }
+
+    // Wakes the sessions of an account, or all. On this worker's thread.
+    void announce(AccountId account);
+    void announce_all();
+
+private:
+    Shared& shared_;
+    ipc::Client deliver_;
+    std::unordered_map<AccountId, std::vector<Listening*>> sessions_;
+};
+
+}  // namespace mailstead::imapd
