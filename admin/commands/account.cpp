@@ -1,0 +1,267 @@
+// `mailstead account`.
+#include <unistd.h>
+
+#include "admin/deliver_link.h"
+#include "admin/output.h"
+#include "admin/password.h"
+#include "admin/workspace.h"
+#include "common/base/text.h"
+#include "common/settings/units.h"
+
+namespace mailstead::admin {
+namespace {
+
+using directory::Account;
+using directory::AccountState;
+
+constexpr std::size_t kMaxDisplayName = 200;
+
+std::string folder_of(const settings::Settings& settings, AccountId id) {
+    return (settings.data_dir / "accounts" / std::to_string(id.value)).string();
+}
+
+Outcome<std::string> display_name(const Arguments& arguments) {
+    const std::string& name = arguments.one("--name");
+    const bool has_control = name.find_first_of("\r\n\t") != std::string::npos;
+    if (name.size() > kMaxDisplayName || has_control || !text::is_utf8(name)) {
+        return Failure(EX_DATAERR, "--name is a line of at most 200 bytes of UTF-8");
+    }
+    return name;
+}
+
+// What an account command works on.
+struct Desk {
+    settings::Settings settings;
+    std::unique_ptr<directory::Editor> editor;
+    std::unique_ptr<directory::CredentialsEditor> credentials;
+    Account account;
+};
+Outcome<Desk> open_desk(const Arguments& arguments) {
+    TRY(settings, load_settings(arguments));
+    TRY(editor, open_editor(settings));
+    TRY(credentials, open_credentials_editor(settings));
+    TRY(account, find_account(*editor, arguments.one("ADDRESS")));
+    return Desk{std::move(settings), std::move(editor), std::move(credentials), std::move(account)};
+}
+
+Outcome<> run_add(const Arguments& arguments) {
+    TRY(settings, load_settings(arguments));
+    TRY(address, parse_address(arguments.one("ADDRESS")));
+    TRY(name, display_name(arguments));
+    TRY(quota, parse_quota(arguments.has("--quota") ? arguments.one("--quota") : "none"));
+    TRY(hidden, parse_capabilities(arguments.all("--hide-capability")));
+    TRY(editor, open_editor(settings));
+    TRY(credentials, open_credentials_editor(settings));
+    TRY(known, editor->find_by_login(address.key()));
+    if (known)
+        return Failure(EX_DATAERR,
+                       address.unicode() + " is an account already; `account passwd` changes its password");
+    TRY(password, read_new_password(arguments, address.unicode()));
+    TRY(id, editor->add_account({address, name, quota, hidden}));
+    if (auto set = credentials->set_password(id, password); !set) {
+        // Nobody could log in, and the address would be taken.
+        static_cast<void>(editor->remove_account(id));
+        return Failure(set.error());
+    }
+    print("Added " + address.unicode() + " (account " + std::to_string(id.value) + ")\n");
+    return {};
+}
+
+Outcome<> run_list(const Arguments& arguments) {
+    TRY(format, format_of(arguments));
+    TRY(settings, load_settings(arguments));
+    TRY(editor, open_editor(settings));
+    TRY(accounts, editor->accounts());
+    std::vector<std::vector<Cell>> rows;
+    for (const Account& account : accounts) {
+        const Cell quota = format == Format::json     ? Cell(account.quota_bytes)
+                           : account.quota_bytes == 0 ? Cell()
+                                                      : Cell(settings::write_size(account.quota_bytes));
+        rows.push_back({std::uint64_t{account.id.value}, account.login.unicode(), account.display_name, quota,
+                        account.state == AccountState::active});
+    }
+    print_rows({"id", "address", "name", "quota", "login"}, rows, format,
+               "no accounts: `mailstead account add` adds one");
+    return {};
+}
+
+Outcome<> run_show(const Arguments& arguments) {
+    TRY(format, format_of(arguments));
+    TRY(desk, open_desk(arguments));
+    const Account& account = desk.account;
+    TRY(found, desk.credentials->find(account.id));
+    std::vector<std::string> app_passwords;
+    if (found) {
+        for (const directory::AppPassword& app : found->app_passwords) app_passwords.push_back(app.name);
+    }
+    std::vector<std::string> led_here;
+    TRY(aliases, desk.editor->aliases());
+    for (const directory::Alias& alias : aliases) {
+        TRY(leads_here, desk.editor->may_send_as(account.id, alias.address));
+        if (leads_here) led_here.push_back(alias.address.unicode());
+    }
+    const Cell quota =
+        format == Format::json
+            ? Cell(account.quota_bytes)
+            : Cell(account.quota_bytes == 0 ? "none" : settings::write_size(account.quota_bytes));
+    print_record({{"id", std::uint64_t{account.id.value}},
+                  {"address", account.login.unicode()},
+                  {"name", account.display_name},
+                  {"quota", quota},
+                  {"login", account.state == AccountState::active},
+                  {"created", to_rfc3339(account.created)},
+                  {"aliases", led_here},
+                  {"app_passwords", app_passwords},
+                  {"hidden_capabilities", account.hidden_capabilities},
+                  {"folder", folder_of(desk.settings, account.id)}},
+                 format);
+    return {};
+}
+
+Outcome<> run_remove(const Arguments& arguments) {
+    TRY(desk, open_desk(arguments));
+    const AccountId id = desk.account.id;
+    TRY(dangling, desk.editor->remove_account(id));
+    TRY_VOID(desk.credentials->remove_account(id));
+    TRY_VOID(announce_removal(desk.settings, id));
+    print("Removed " + desk.account.login.unicode() + '\n');
+    for (const std::string& what : dangling) print("It still leads to the removed account: " + what + '\n');
+    const std::filesystem::path folder = folder_of(desk.settings, id);
+    std::error_code error;
+    if (!std::filesystem::exists(folder, error)) return {};
+    if (!arguments.has("--delete-mail")) {
+        print("Its mail is still in " + folder.string() +
+              "; delete that folder when it is not wanted any more\n");
+        return {};
+    }
+    std::filesystem::remove_all(folder, error);
+    if (error)
+        return Failure(EX_IOERR,
+                       "its mail in " + folder.string() + " could not be deleted: " + error.message());
+    print("Its mail is deleted\n");
+    return {};
+}
+
+Outcome<> run_passwd(const Arguments& arguments) {
+    TRY(desk, open_desk(arguments));
+    TRY(password, read_new_password(arguments, desk.account.login.unicode()));
+    TRY_VOID(desk.credentials->set_password(desk.account.id, password));
+    print("The password of " + desk.account.login.unicode() + " is changed\n");
+    return {};
+}
+
+Outcome<> run_quota(const Arguments& arguments) {
+    TRY(quota, parse_quota(arguments.one("SIZE")));
+    TRY(desk, open_desk(arguments));
+    TRY_VOID(desk.editor->set_quota(desk.account.id, quota));
+    print("The quota of " + desk.account.login.unicode() + " is " +
+          (quota == 0 ? "none" : settings::write_size(quota)) + '\n');
+    return {};
+}
+
+Outcome<> run_set(const Arguments& arguments) {
+    TRY(name, display_name(arguments));
+    TRY(hide, parse_capabilities(arguments.all("--hide-capability")));
+    TRY(offer, parse_capabilities(arguments.all("--offer-capability")));
+    if (arguments.has("--lock") && arguments.has("--unlock"))
+        return Failure(EX_USAGE, "--lock and --unlock contradict each other");
+    TRY(desk, open_desk(arguments));
+    Account& account = desk.account;
+    if (arguments.has("--name")) TRY_VOID(desk.editor->set_display_name(account.id, name));
+    if (arguments.has("--lock")) TRY_VOID(desk.editor->set_state(account.id, AccountState::disabled));
+    if (arguments.has("--unlock")) TRY_VOID(desk.editor->set_state(account.id, AccountState::active));
+    if (!hide.empty() || !offer.empty()) {
+        std::vector<std::string>& hidden = account.hidden_capabilities;
+        for (const std::string& capability : hide) {
+            if (std::find(hidden.begin(), hidden.end(), capability) == hidden.end())
+                hidden.push_back(capability);
+        }
+        std::erase_if(hidden, [&](const std::string& c) {
+            return std::find(offer.begin(), offer.end(), c) != offer.end();
+        });
+        TRY_VOID(desk.editor->set_hidden_capabilities(account.id, hidden));
+    }
+    print("Changed " + account.login.unicode() + '\n');
+    return {};
+}
+
+Outcome<> list_app_passwords(const Desk& desk, Format format) {
+    TRY(found, desk.credentials->find(desk.account.id));
+    std::vector<std::vector<Cell>> rows;
+    if (found) {
+        for (const directory::AppPassword& app : found->app_passwords)
+            rows.push_back({app.name, to_rfc3339(app.created)});
+    }
+    print_rows({"name", "created"}, rows, format, "no app passwords");
+    return {};
+}
+
+Outcome<> run_app_password(const Arguments& arguments) {
+    TRY(format, format_of(arguments));
+    TRY(desk, open_desk(arguments));
+    const std::string& action = arguments.one("ACTION");
+    const std::string name = arguments.all("NAME").empty() ? std::string() : arguments.one("NAME");
+    if (action == "list") return list_app_passwords(desk, format);
+    if (name.empty())
+        return Failure(EX_USAGE, "which one? `mailstead account app-password ADDRESS add|remove NAME`");
+    if (action == "add") {
+        TRY(password, desk.credentials->add_app_password(desk.account.id, name));
+        print(std::string(password.reveal()) + '\n');
+        return {};
+    }
+    if (action != "remove")
+        return Failure(EX_USAGE, "add, remove or list is expected, not \"" + action + '"');
+    TRY(removed, desk.credentials->remove_app_password(desk.account.id, name));
+    if (!removed)
+        return Failure(EX_DATAERR, "there is no app password \"" + name +
+                                       "\"; `... app-password ADDRESS list` shows all");
+    print("Removed the app password \"" + name + "\"\n");
+    return {};
+}
+
+}  // namespace
+
+CommandGroup account_commands() {
+    const Parameter address{"ADDRESS", Takes::one, "The account's address"};
+    const Parameter hide{"--hide-capability", Takes::options,
+                         "An IMAP capability not to offer, for a client that stumbles over it"};
+    return {"account",
+            "People (and programs) with mail here",
+            {{"account add",
+              "Add an account; asks for its password",
+              {address,
+               {"--name", Takes::option, "The person's name"},
+               {"--quota", Takes::option, "10G, 500M, none"},
+               hide,
+               kPasswordStdin},
+              &run_add},
+             {"account list", "List the accounts", {kFormat}, &run_list},
+             {"account show", "Show an account", {address, kFormat}, &run_show},
+             {"account remove",
+              "Remove an account; its mail stays on the disk",
+              {address, {"--delete-mail", Takes::flag, "Delete its mail as well"}},
+              &run_remove},
+             {"account passwd", "Change an account's password", {address, kPasswordStdin}, &run_passwd},
+             {"account quota",
+              "Set how much mail an account may keep",
+              {address, {"SIZE", Takes::one, "10G, 500M, none"}},
+              &run_quota},
+             {"account set",
+              "Change other properties of an account",
+              {address,
+               {"--name", Takes::option, "The person's name"},
+               {"--lock", Takes::flag, "Nobody can log in; mail still comes in"},
+               {"--unlock", Takes::flag, "Logging in works again"},
+               hide,
+               {"--offer-capability", Takes::options, "Offer a hidden capability again"}},
+              &run_set},
+             {"account app-password",
+              "Passwords of their own for programs: add prints a new one",
+              {address,
+               {"ACTION", Takes::one, "add, remove or list"},
+               {"NAME", Takes::any, "What it is for: phone"},
+               kFormat},
+              &run_app_password}}};
+}
+
+}  // namespace mailstead::admin

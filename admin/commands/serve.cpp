@@ -1,0 +1,47 @@
+// `mailstead serve`: all daemons in the foreground.
+#include <unistd.h>
+
+#include "admin/process.h"
+#include "admin/supervisor.h"
+#include "admin/workspace.h"
+
+namespace mailstead::admin {
+namespace {
+
+Outcome<DaemonPlan> plan(const std::string& name, const Arguments& arguments) {
+    const std::filesystem::path program = own_folder() / name;
+    if (::access(program.c_str(), X_OK) != 0) {
+        return Failure(EX_UNAVAILABLE, program.string() + " is missing: the daemons lie beside this program");
+    }
+    return DaemonPlan{name, program, {"-c", std::filesystem::absolute(arguments.settings_file).string()}};
+}
+
+Outcome<> run_serve(const Arguments& arguments) {
+    TRY(settings, load_settings(arguments));
+    const auto problems = settings::check_surroundings(settings, arguments.settings_file);
+    if (!problems.empty()) return Failure(settings::Problems{problems});
+    const auto serves = [&](settings::Service service) { return !settings.listeners_of(service).empty(); };
+    std::vector<DaemonPlan> plans;
+    TRY(deliver, plan("mailstead-deliver", arguments));
+    plans.push_back(std::move(deliver));
+    if (serves(settings::Service::imap)) {
+        TRY(imapd, plan("mailstead-imapd", arguments));
+        plans.push_back(std::move(imapd));
+    }
+    if (serves(settings::Service::smtp) || serves(settings::Service::submission)) {
+        TRY(smtpd, plan("mailstead-smtpd", arguments));
+        plans.push_back(std::move(smtpd));
+    }
+    return supervise(plans);
+}
+
+}  // namespace
+
+CommandGroup serve_commands() {
+    return {
+        "",
+        "",
+        {{"serve", "Run all daemons in the foreground; prints `ready` when mail can come", {}, &run_serve}}};
+}
+
+}  // namespace mailstead::admin

@@ -1,0 +1,110 @@
+// `mailstead status`: does it run, and what does it do?
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "admin/deliver_link.h"
+#include "admin/json.h"
+#include "admin/output.h"
+#include "admin/workspace.h"
+#include "common/base/file_descriptor.h"
+
+namespace mailstead::admin {
+namespace {
+
+constexpr int kConnectTimeoutMs = 1000;
+
+// The address to try a listener at: a wildcard is tried on loopback.
+socklen_t to_native(const settings::Endpoint& endpoint, sockaddr_storage& out) {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&out);
+    if (inet_pton(AF_INET, endpoint.ip.c_str(), &v4->sin_addr) == 1) {
+        if (v4->sin_addr.s_addr == htonl(INADDR_ANY)) v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(endpoint.port);
+        return sizeof *v4;
+    }
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&out);
+    inet_pton(AF_INET6, endpoint.ip.c_str(), &v6->sin6_addr);
+    if (IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)) v6->sin6_addr = in6addr_loopback;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(endpoint.port);
+    return sizeof *v6;
+}
+
+bool accepts(const settings::Endpoint& endpoint) {
+    sockaddr_storage address{};
+    const socklen_t size = to_native(endpoint, address);
+    const FileDescriptor socket(::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket) return false;
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return true;
+    pollfd waiting{socket.get(), POLLOUT, 0};
+    if (errno != EINPROGRESS || ::poll(&waiting, 1, kConnectTimeoutMs) != 1) return false;
+    int error = 0;
+    socklen_t length = sizeof error;
+    return ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
+}
+
+struct ListenerState {
+    settings::Listener listener;
+    bool is_up;
+};
+
+void print_json(const Outcome<ipc::StatusAnswer>& deliver, const std::vector<ListenerState>& listeners) {
+    JsonWriter json;
+    json.object_begin().key("deliver").object_begin().member("running", deliver.has_value());
+    if (deliver) {
+        for (const auto& [name, number] : deliver->numbers) json.member(name, number);
+    }
+    json.object_end().key("listeners").array_begin();
+    for (const ListenerState& state : listeners) {
+        json.object_begin()
+            .member("service", to_string(state.listener.service))
+            .member("address", state.listener.address.to_string())
+            .member("tls", to_string(state.listener.tls))
+            .member("accepting", state.is_up)
+            .object_end();
+    }
+    json.array_end().object_end();
+    print(json.text() + '\n');
+}
+
+void print_table(const Outcome<ipc::StatusAnswer>& deliver, const std::vector<ListenerState>& listeners) {
+    print(deliver ? "deliver runs\n" : "deliver does not run\n");
+    if (deliver) {
+        for (const auto& [name, number] : deliver->numbers)
+            print("  " + name + ": " + std::to_string(number) + '\n');
+    }
+    std::vector<std::vector<Cell>> rows;
+    for (const ListenerState& state : listeners) {
+        rows.push_back({std::string(to_string(state.listener.service)), state.listener.address.to_string(),
+                        std::string(to_string(state.listener.tls)), state.is_up});
+    }
+    print_rows({"service", "address", "tls", "accepting"}, rows, Format::table, "no listeners");
+}
+
+Outcome<> run_status(const Arguments& arguments) {
+    TRY(format, format_of(arguments));
+    TRY(settings, load_settings(arguments));
+    const auto deliver = ask_status(settings);
+    std::vector<ListenerState> listeners;
+    bool all_up = deliver.has_value();
+    for (const settings::Listener& listener : settings.listeners) {
+        listeners.push_back({listener, accepts(listener.address)});
+        all_up = all_up && listeners.back().is_up;
+    }
+    format == Format::json ? print_json(deliver, listeners) : print_table(deliver, listeners);
+    if (!all_up)
+        return Failure(
+            EX_UNAVAILABLE,
+            "not everything runs: `mailstead serve` or `systemctl start mailstead.target` starts it");
+    return {};
+}
+
+}  // namespace
+
+CommandGroup status_commands() {
+    return {"", "", {{"status", "What runs, and how much it has to do", {kFormat}, &run_status}}};
+}
+
+}  // namespace mailstead::admin

@@ -1,0 +1,64 @@
+#include "admin/deliver_link.h"
+
+#include <optional>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "common/ipc/channel.h"
+
+namespace mailstead::admin {
+namespace {
+
+constexpr net::Timeout kPatience = std::chrono::seconds(30);
+
+std::string socket_path(const settings::Settings& settings) {
+    return (settings.data_dir / "run" / "deliver.sock").string();
+}
+
+template <class Question>
+Result<typename Question::Answer> ask_deliver(const settings::Settings& settings, const Question& question) {
+    using Answer = Result<typename Question::Answer>;
+    boost::asio::io_context context(1);
+    ipc::Client client(context, {socket_path(settings), "mailstead"});
+    std::optional<Answer> answer;
+    boost::asio::co_spawn(
+        context, ipc::ask(client, question, {}, kPatience), [&](std::exception_ptr thrown, Answer given) {
+            answer = thrown ? Answer(transient_error("the answer of deliver could not be read"))
+                            : std::move(given);
+            context.stop();
+        });
+    context.run();
+    if (!answer) return transient_error("no answer from deliver");
+    return *std::move(answer);
+}
+
+Failure unavailable(const Error& error) {
+    return Failure(EX_UNAVAILABLE, "deliver does not answer (" + error.what +
+                                       "): is it running? `mailstead serve` starts all daemons");
+}
+
+}  // namespace
+
+Outcome<ipc::StatusAnswer> ask_status(const settings::Settings& settings) {
+    auto answer = ask_deliver(settings, ipc::StatusQuestion{});
+    if (!answer) return unavailable(answer.error());
+    return *std::move(answer);
+}
+
+Outcome<std::uint64_t> command_queue(const settings::Settings& settings, const ipc::QueueCommand& command) {
+    const auto answer = ask_deliver(settings, command);
+    if (!answer) return unavailable(answer.error());
+    if (!answer->error.empty()) return Failure(EX_TEMPFAIL, answer->error);
+    return answer->count;
+}
+
+Outcome<> announce_removal(const settings::Settings& settings, AccountId account) {
+    ipc::AccountGone gone;
+    gone.account = account;
+    // Without deliver nobody has the account open.
+    static_cast<void>(ask_deliver(settings, gone));
+    return {};
+}
+
+}  // namespace mailstead::admin

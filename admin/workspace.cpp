@@ -1,0 +1,98 @@
+#include "admin/workspace.h"
+
+#include <unistd.h>
+
+#include "common/base/text.h"
+#include "common/settings/units.h"
+
+namespace mailstead::admin {
+namespace {
+
+// The databases belong to the daemons' user; another one gets "permission denied" deep inside, so say it
+// here.
+Outcome<> check_access(const std::filesystem::path& folder) {
+    if (::access(folder.c_str(), F_OK) != 0) {
+        if (errno == EACCES) return Failure(EX_NOPERM, folder.string() + " is not for you: try with sudo");
+        return Failure(EX_CONFIG, "there is no " + folder.string() +
+                                      ": `mailstead init you@example.org` sets Mailstead up");
+    }
+    if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
+        return Failure(
+            EX_NOPERM,
+            folder.string() + " is not yours to change: try with sudo, or as the user of the daemons");
+    }
+    return {};
+}
+
+}  // namespace
+
+Outcome<settings::Settings> load_settings(const Arguments& arguments) {
+    auto settings = settings::load(arguments.settings_file);
+    if (!settings) return Failure(settings.error());
+    return *std::move(settings);
+}
+
+Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings& settings) {
+    TRY_VOID(check_access(settings.data_dir / "directory"));
+    TRY(editor, directory::edit_directory(settings.data_dir));
+    return editor;
+}
+
+Outcome<std::unique_ptr<directory::CredentialsEditor>> open_credentials_editor(
+    const settings::Settings& settings) {
+    TRY_VOID(check_access(settings.data_dir / "credentials"));
+    TRY(editor, directory::edit_credentials(settings.data_dir));
+    return editor;
+}
+
+Outcome<Address> parse_address(std::string_view text) {
+    auto address = Address::parse(text);
+    if (!address) {
+        return Failure(EX_DATAERR, '"' + text::quote_for_log(text) + "\" is not a mail address (" +
+                                       std::string(address.error().what) + "); you@example.org is one");
+    }
+    return *std::move(address);
+}
+
+Outcome<Domain> parse_domain(std::string_view text) {
+    auto domain = Domain::parse(text);
+    if (!domain || domain->is_literal()) {
+        const std::string why = domain ? "an address literal" : std::string(domain.error().what);
+        return Failure(EX_DATAERR, '"' + text::quote_for_log(text) + "\" is not a domain (" + why +
+                                       "); example.org is one");
+    }
+    return *std::move(domain);
+}
+
+Outcome<directory::Account> find_account(const directory::Directory& directory, std::string_view login) {
+    TRY(account, directory.find_by_login(login));
+    if (!account) {
+        return Failure(EX_NOUSER, "there is no account " + text::quote_for_log(login) +
+                                      "; `mailstead account list` shows all");
+    }
+    return *std::move(account);
+}
+
+Outcome<std::uint64_t> parse_quota(std::string_view text) {
+    if (text == "none") return std::uint64_t{0};
+    const auto bytes = settings::parse_size(text);
+    if (!bytes)
+        return Failure(EX_DATAERR,
+                       "\"" + text::quote_for_log(text) + "\" is not a size: write 10G, 500M, or none");
+    return *bytes;
+}
+
+Outcome<std::vector<std::string>> parse_capabilities(const std::vector<std::string>& names) {
+    std::vector<std::string> out;
+    for (const std::string& name : names) {
+        const bool is_word =
+            !name.empty() && name.size() <= 64 && name.find_first_of(" \t\r\n\"(){") == std::string::npos;
+        if (!is_word)
+            return Failure(EX_DATAERR,
+                           "\"" + text::quote_for_log(name) + "\" is not the name of a capability");
+        out.push_back(text::upper(name));
+    }
+    return out;
+}
+
+}  // namespace mailstead::admin

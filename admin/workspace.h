@@ -1,0 +1,36 @@
+// What most commands start from: the settings, and the databases they name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "admin/command.h"
+#include "common/address/address.h"
+#include "common/directory/credentials.h"
+#include "common/directory/editor.h"
+#include "common/settings/settings.h"
+
+namespace mailstead::admin {
+
+Outcome<settings::Settings> load_settings(const Arguments& arguments);
+
+// Opened for writing, as only this program does; readers in the daemons see each change at once.
+Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings& settings);
+Outcome<std::unique_ptr<directory::CredentialsEditor>> open_credentials_editor(
+    const settings::Settings& settings);
+
+// EX_DATAERR with a sentence when the text is none.
+Outcome<Address> parse_address(std::string_view text);
+Outcome<Domain> parse_domain(std::string_view text);
+
+// By login as people type it; EX_NOUSER when there is none.
+Outcome<directory::Account> find_account(const directory::Directory& directory, std::string_view login);
+
+// `10K`, `2 GiB`, `0` or `none`
+Outcome<std::uint64_t> parse_quota(std::string_view text);
+
+// Names of capabilities in upper case; EX_DATAERR for what cannot be one.
+Outcome<std::vector<std::string>> parse_capabilities(const std::vector<std::string>& names);
+
+}  // namespace mailstead::admin

@@ -1,0 +1,96 @@
+// kill -9 under load: what the child acknowledged is there once, and a message to two accounts is in both or in none.
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <set>
+#include <thread>
+
+#include "tests/unit/commit/engine_fixture.h"
+
+namespace mailstead::commit {
+namespace {
+
+using namespace testing;
+using mailstead::testing::TemporaryFolder;
+
+constexpr int kThreads = 4;
+
+[[noreturn]] void deliver_until_killed(const fs::path& root, int out) {
+    ToyParticipant toys;
+    Engine engine(small_options(root));
+    engine.add("account", toys);
+    if (!engine.start()) ::_exit(1);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+        threads.emplace_back([&, t] {
+            for (int n = 0;; ++n) {
+                const std::string token = std::to_string(::getpid()) + "." + std::to_string(t) + "." + std::to_string(n);
+                Transaction transaction;
+                transaction.parts = {{"account/1", "add " + token + " 0", {}}, {"account/2", "add " + token + " 0", {}}};
+                transaction.files.push_back(message_file(root / "spool", token));
+                if (!engine.submit_and_wait(std::move(transaction))[0].result) ::_exit(2);
+                const std::string line = token + "\n";
+                if (::write(out, line.data(), line.size()) != static_cast<ssize_t>(line.size())) ::_exit(3);
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    ::_exit(4);
+}
+
+// Forks, lets the child acknowledge `enough` lines, kills it, and returns all that it acknowledged.
+std::set<std::string> run_and_kill(const fs::path& root, std::size_t enough) {
+    int ends[2];
+    EXPECT_EQ(::pipe(ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::close(ends[0]);
+        deliver_until_killed(root, ends[1]);
+    }
+    ::close(ends[1]);
+    std::string text;
+    char buffer[4096];
+    bool killed = false;
+    for (ssize_t got = 0; (got = ::read(ends[0], buffer, sizeof buffer)) > 0;) {
+        text.append(buffer, static_cast<std::size_t>(got));
+        if (!killed && static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) >= enough) {
+            ::kill(child, SIGKILL);
+            killed = true;
+        }
+    }
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
+    std::set<std::string> tokens;
+    for (std::size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) tokens.insert(text.substr(at, end - at));
+    return tokens;
+}
+
+TEST(CommitKill, AcknowledgedIsPresentOnceAfterKill9) {
+    TemporaryFolder folder;
+    const fs::path root = folder.path() / "data";
+    std::set<std::string> acknowledged;
+    for (int round = 0; round < 12; ++round) {
+        acknowledged.merge(run_and_kill(root, static_cast<std::size_t>(20 + round * 7)));
+        ToyParticipant toys;
+        Engine engine(small_options(root));
+        engine.add("account", toys);
+        const auto report = engine.start();
+        ASSERT_TRUE(report) << report.error().what;
+        EXPECT_FALSE(report->power_was_cut);
+        const ToyContent one = toy_content(root, "1");
+        const ToyContent two = toy_content(root, "2");
+        EXPECT_EQ(one.entries, two.entries) << "round " << round;
+        std::set<std::string> tokens;
+        for (const auto& [number, token] : one.entries) EXPECT_TRUE(tokens.insert(token).second) << token << " twice";
+        for (const auto& token : acknowledged) EXPECT_TRUE(tokens.contains(token)) << token << " lost";
+        for (const auto& content : {one, two}) {
+            for (const auto& [token, path] : content.paths) EXPECT_EQ(read_file(root / path), token);
+        }
+        ASSERT_FALSE(HasFailure());
+    }
+}
+
+}  // namespace
+}  // namespace mailstead::commit
