@@ -1,0 +1,321 @@
+#include "common/commit/committer.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "common/commit/recovery.h"
+
+namespace mailstead::commit {
+namespace {
+
+constexpr std::size_t kSmallPayload = std::size_t{64} * 1024;
+
+}  // namespace
+
+Committer::Committer(const EngineOptions& options, FileLayer& files) : options_(options), files_(files), holdings_(options) {}
+
+Committer::~Committer() {
+    stop();
+}
+
+Result<RecoveryReport> Committer::start() {
+    for (const auto& folder : {options_.root, options_.root / options_.staging}) {
+        if (const int rc = make_directories(files_, folder)) {
+            return transient_error("cannot create " + folder.string() + ": " + errno_text(rc));
+        }
+    }
+    if (const int rc = files_.open(options_.root, O_RDONLY | O_DIRECTORY, 0, root_)) {
+        return transient_error("cannot open " + options_.root.string() + ": " + errno_text(rc));
+    }
+    TRY(journal, Journal::open(files_, {options_.root / options_.journal, options_.segment_size, options_.max_segments}));
+    journal_ = std::move(journal);
+    Recovery recovery(options_, files_, holdings_, *journal_, root_.get());
+    TRY(report, recovery.run());
+    next_batch_number_ = recovery.next_batch();
+    last_activity_ = no_checkpoint_before_ = Clock::now();
+    sync_thread_ = std::thread([this] { run_syncs(); });
+    thread_ = std::thread([this] { run(); });
+    return report;
+}
+
+void Committer::stop() {
+    if (!thread_.joinable()) return;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    work_.notify_all();
+    thread_.join();
+    {
+        const std::lock_guard lock(mutex_);
+        sync_stopping_ = true;
+    }
+    sync_work_.notify_all();
+    sync_thread_.join();
+    holdings_.close_all();
+    journal_.reset();
+}
+
+bool Committer::admit(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || admitted_ >= options_.max_waiting_transactions) return false;
+    if (admitted_bytes_ + bytes > options_.max_waiting_bytes) return false;
+    ++admitted_;
+    admitted_bytes_ += bytes;
+    return true;
+}
+
+void Committer::release(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    --admitted_;
+    admitted_bytes_ -= bytes;
+    work_.notify_one();
+}
+
+void Committer::submit(std::unique_ptr<Waiting> waiting) {
+    {
+        const std::lock_guard lock(mutex_);
+        queue_.push_back(std::move(waiting));
+    }
+    work_.notify_one();
+}
+
+void Committer::checkpoint(Done done) {
+    {
+        const std::lock_guard lock(mutex_);
+        checkpoint_requests_.push_back(std::move(done));
+    }
+    work_.notify_one();
+}
+
+void Committer::drop(std::string environment, Done done) {
+    {
+        const std::lock_guard lock(mutex_);
+        drop_requests_.emplace_back(std::move(environment), std::move(done));
+    }
+    work_.notify_one();
+}
+
+EngineStatus Committer::status() const {
+    EngineStatus status;
+    status.batches = batches_;
+    status.transactions = transactions_;
+    status.checkpoints = checkpoints_;
+    status.failed_batches = failed_;
+    status.open_environments = open_environments_;
+    status.journal_bytes = journal_bytes_;
+    status.accepting = accepting_;
+    const std::lock_guard lock(mutex_);
+    status.waiting = admitted_;
+    return status;
+}
+
+void Committer::log(std::string_view line) const {
+    if (options_.log) options_.log(line);
+}
+
+void Committer::set_accepting(bool accepting, std::string_view why) {
+    if (accepting_.exchange(accepting) == accepting) return;
+    log(accepting ? "commits go on" : "commits are refused for now: " + std::string(why));
+}
+
+void Committer::run() {
+    for (bool stopping = false; !stopping;) {
+        auto waiting = next_batch(stopping);
+        handle_requests();
+        if (!waiting.empty()) commit_batch(std::move(waiting));
+        poll_checkpoint(false);
+        if (is_checkpoint_due()) begin_checkpoint();
+        open_environments_ = holdings_.size();
+        journal_bytes_ = journal_->bytes_since_start();
+    }
+    // The last checkpoint: the next start finds nothing to do.
+    poll_checkpoint(true);
+    begin_checkpoint();
+    poll_checkpoint(true);
+    answer_checkpoint_requests(transient_error("the engine stops"));
+}
+
+std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
+    std::unique_lock lock(mutex_);
+    const auto anything = [this] {
+        return !queue_.empty() || !checkpoint_requests_.empty() || !drop_requests_.empty() || sync_result_ || (stopping_ && admitted_ == 0);
+    };
+    const auto idle = std::max(last_activity_ + options_.checkpoint_idle, no_checkpoint_before_);
+    const bool dirty = journal_->control().start != journal_->end();
+    if (dirty && !checkpointing_ && !sync_failed_) {
+        work_.wait_until(lock, idle, anything);
+        if (!anything() && Clock::now() >= idle) checkpoint_due_ = true;
+    } else {
+        work_.wait(lock, anything);
+    }
+    std::vector<std::unique_ptr<Waiting>> batch;
+    std::size_t bytes = 0;
+    while (!queue_.empty() && batch.size() < options_.max_batch_transactions) {
+        bytes += queue_.front()->bytes;
+        if (!batch.empty() && bytes > options_.max_batch_bytes) break;
+        batch.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+    }
+    stopping = stopping_ && admitted_ == 0 && batch.empty();
+    return batch;
+}
+
+void Committer::handle_requests() {
+    std::vector<std::pair<std::string, Done>> drops;
+    {
+        const std::lock_guard lock(mutex_);
+        for (Done& done : checkpoint_requests_) answered_by_next_.push_back(std::move(done));
+        checkpoint_requests_.clear();
+        drops = std::exchange(drop_requests_, {});
+    }
+    if (!answered_by_next_.empty()) checkpoint_due_ = true;
+    for (auto& [environment, done] : drops) done(drop_now(environment));
+}
+
+// With little space left only small changes pass (an EXPUNGE makes room), and with nearly none nothing: an index must never run out of space at
+// its commit, when the journal has the change already.
+std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(std::vector<std::unique_ptr<Waiting>> waiting) {
+    std::uint64_t space = 0;
+    short_of_space_ = files_.free_space(root_.get(), space) == 0 && space < options_.reserved_space;
+    if (!short_of_space_) return waiting;
+    set_accepting(false, "the disk is full");
+    const bool none = space < options_.reserved_space / 4;
+    std::vector<std::unique_ptr<Waiting>> passed;
+    for (auto& one : waiting) {
+        if (!none && one->prepared.empty() && one->bytes <= kSmallPayload) {
+            passed.push_back(std::move(one));
+            continue;
+        }
+        release(one->admitted);
+        for (const PreparedFile& file : one->prepared) {
+            if (!file.staged.empty()) files_.remove(options_.root / file.staged);
+        }
+        refuse(*one, transient_error("the disk is full"));
+    }
+    return passed;
+}
+
+void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {
+    last_activity_ = Clock::now();
+    waiting = refuse_for_lack_of_space(std::move(waiting));
+    if (waiting.empty()) {
+        ++failed_;
+        return;
+    }
+    std::size_t bytes = 0;
+    std::size_t count = waiting.size();
+    for (const auto& one : waiting) bytes += one->admitted;
+
+    Batch batch(holdings_, files_, options_);
+    const Result<void> applied = batch.apply(std::move(waiting), next_batch_number_);
+    auto rest = batch.take_rest();
+    count -= rest.size();
+    for (const auto& one : rest) bytes -= one->admitted;
+    give_back(std::move(rest));
+    {
+        const std::lock_guard lock(mutex_);
+        admitted_ -= count;
+        admitted_bytes_ -= bytes;
+    }
+    if (!applied) {
+        batch.undo();
+        remove_staged(batch.staged_names(true));
+        remove_staged(batch.staged_names(false));
+        batch.refuse_all(applied.error());
+        ++failed_;
+        return;
+    }
+    remove_staged(batch.staged_names(false));
+    if (!try_commit(batch)) return;
+    if (!short_of_space_) set_accepting(true, "");
+    ++batches_;
+    transactions_ += batch.transactions();
+    batch.answer();
+}
+
+// True when the batch stands and waits for being answered.
+bool Committer::try_commit(Batch& batch) {
+    if (!batch.changes_anything()) {
+        batch.undo();
+        return true;
+    }
+    const auto give_up = [&](const Error& why) {
+        batch.undo();
+        remove_staged(batch.staged_names(true));
+        ++failed_;
+        set_accepting(false, why.what);
+        batch.refuse_all(why);
+        return false;
+    };
+    // A batch that failed after it was journaled must be revoked before anything else is promised.
+    while (!to_revoke_.empty()) {
+        Record record;
+        record.kind = Record::Kind::revoke;
+        record.batch = to_revoke_.back();
+        if (const Result<void> revoked = append(record); !revoked) return give_up(revoked.error());
+        to_revoke_.pop_back();
+    }
+    if (const Result<void> appended = append(batch.record()); !appended) return give_up(appended.error());
+    next_batch_number_ = batch.number() + 1;
+    if (const Result<void> linked = batch.link(); !linked) {
+        revoke(batch.number());
+        return give_up(linked.error());
+    }
+    batch.mark_journaled();
+    batch.commit();
+    growth_due_ = growth_due_ || batch.grew_much();
+    for (std::string& name : batch.staged_names(true)) staged_.push_back(std::move(name));
+    if (const std::string failures = batch.run_after_steps(); !failures.empty()) log("files left behind:" + failures);
+    if (options_.on_committed) {
+        const auto changed = batch.changed_environments();
+        options_.on_committed(changed);
+    }
+    return true;
+}
+
+Result<void> Committer::append(const Record& record) {
+    frame_.clear();
+    encode_record(frame_, record);
+    TRY_VOID(make_room(frame_.payload_size()));
+    return journal_->append(frame_);
+}
+
+Result<void> Committer::make_room(std::size_t payload_size) {
+    if (payload_size > journal_->max_payload()) return permanent_error("too much for one transaction");
+    // Twice: a checkpoint under way may have begun too early to free enough.
+    for (int attempt = 0; attempt < 2 && !journal_->has_room(payload_size); ++attempt) {
+        if (!checkpointing_) begin_checkpoint();
+        poll_checkpoint(true);
+    }
+    if (!journal_->has_room(payload_size)) return transient_error("the journal is full, since no checkpoint succeeds");
+    return {};
+}
+
+void Committer::revoke(std::uint64_t batch) {
+    Record record;
+    record.kind = Record::Kind::revoke;
+    record.batch = batch;
+    if (const Result<void> revoked = append(record); !revoked) to_revoke_.push_back(batch);
+}
+
+void Committer::remove_staged(const std::vector<std::string>& names) {
+    for (const std::string& name : names) files_.remove(options_.root / name);
+}
+
+void Committer::give_back(std::vector<std::unique_ptr<Waiting>> rest) {
+    const std::lock_guard lock(mutex_);
+    for (auto one = rest.rbegin(); one != rest.rend(); ++one) queue_.push_front(std::move(*one));
+}
+
+Result<void> Committer::drop_now(const std::string& environment) {
+    Record record;
+    record.kind = Record::Kind::drop;
+    record.dropped = environment;
+    TRY_VOID(append(record));
+    holdings_.close(environment);
+    return {};
+}
+
+}  // namespace mailstead::commit

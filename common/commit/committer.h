@@ -1,0 +1,121 @@
+// Private to this folder: the committer's thread, its queue, and the checkpoints.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/commit/batch.h"
+#include "common/commit/holdings.h"
+#include "common/commit/journal.h"
+#include "common/commit/preparer.h"
+
+namespace mailstead::commit {
+
+using Done = std::function<void(Result<void>)>;
+
+class Committer {
+public:
+    Committer(const EngineOptions& options, FileLayer& files);
+    ~Committer();
+
+    void add(std::string kind, Participant& participant) { holdings_.add(std::move(kind), participant); }
+    Result<RecoveryReport> start();
+    // After everything that waits is done and checkpointed.
+    void stop();
+
+    // Reserves room for a transaction of about this size; false: too much waits already.
+    bool admit(std::size_t bytes);
+    void submit(std::unique_ptr<Waiting> waiting);  // admitted
+    void release(std::size_t bytes);                // admitted, but refused on the way
+    void checkpoint(Done done);
+    void drop(std::string environment, Done done);
+    EngineStatus status() const;
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    // The thread.
+    void run();
+    std::vector<std::unique_ptr<Waiting>> next_batch(bool& stopping);
+    void handle_requests();
+    void commit_batch(std::vector<std::unique_ptr<Waiting>> waiting);
+    std::vector<std::unique_ptr<Waiting>> refuse_for_lack_of_space(std::vector<std::unique_ptr<Waiting>> waiting);
+    bool try_commit(Batch& batch);
+    Result<void> append(const Record& record);
+    Result<void> make_room(std::size_t payload_size);
+    void revoke(std::uint64_t batch);
+    void remove_staged(const std::vector<std::string>& names);
+    void give_back(std::vector<std::unique_ptr<Waiting>> rest);
+    Result<void> drop_now(const std::string& environment);
+
+    // Checkpoints: begun and finished here, synced by a helper thread.
+    bool is_checkpoint_due() const;
+    void begin_checkpoint();
+    void settle_debts();
+    bool capture();
+    void finish_checkpoint(int sync_result);
+    void abandon_capture();
+    bool poll_checkpoint(bool wait);
+    void answer_checkpoint_requests(const Result<void>& result);
+    void run_syncs();
+
+    void log(std::string_view line) const;
+    void set_accepting(bool accepting, std::string_view why);
+
+    const EngineOptions& options_;
+    FileLayer& files_;
+    Holdings holdings_;
+    std::unique_ptr<Journal> journal_;
+    FileDescriptor root_;
+    std::thread thread_;
+    std::thread sync_thread_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable work_;
+    std::deque<std::unique_ptr<Waiting>> queue_;
+    std::vector<Done> checkpoint_requests_;
+    std::vector<std::pair<std::string, Done>> drop_requests_;
+    std::size_t admitted_ = 0;
+    std::size_t admitted_bytes_ = 0;
+    bool stopping_ = false;
+    std::condition_variable sync_work_;
+    bool sync_wanted_ = false;
+    bool sync_stopping_ = false;
+    std::optional<int> sync_result_;
+
+    // The thread's own.
+    FrameBuffer frame_;
+    std::uint64_t next_batch_number_ = 1;
+    bool checkpointing_ = false;
+    bool sync_failed_ = false;
+    bool short_of_space_ = false;
+    Position checkpoint_start_;
+    std::uint64_t checkpoint_batch_ = 1;
+    Clock::time_point last_activity_;
+    Clock::time_point no_checkpoint_before_;
+    bool checkpoint_due_ = false;
+    bool growth_due_ = false;  // an environment took many commits or pages since the last one
+    std::vector<Done> answered_by_next_;     // requests which the next checkpoint answers
+    std::vector<Done> answered_by_this_;     // ... the one under way
+    std::vector<std::string> staged_;        // removed by the checkpoint after next
+    std::vector<std::string> staged_synced_; // ... by the one under way
+    std::vector<std::uint64_t> to_revoke_;
+
+    std::atomic<std::uint64_t> batches_{0};
+    std::atomic<std::uint64_t> transactions_{0};
+    std::atomic<std::uint64_t> checkpoints_{0};
+    std::atomic<std::uint64_t> failed_{0};
+    std::atomic<std::size_t> open_environments_{0};
+    std::atomic<std::uint64_t> journal_bytes_{0};
+    std::atomic<bool> accepting_{true};
+};
+
+}  // namespace mailstead::commit

@@ -1,0 +1,37 @@
+// The journal's control block: where recovery starts and in which boot the environments were last whole. Two copies, written in turn,
+// so that a torn write leaves the one before.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mailstead::commit {
+
+// A place in the journal. Segments are numbered through; `sequence` is that of the frame which begins (or will begin) there.
+struct Position {
+    std::uint64_t segment = 1;
+    std::uint64_t offset = 4096;
+    std::uint64_t sequence = 1;
+    friend bool operator==(const Position&, const Position&) = default;
+};
+
+struct ControlBlock {
+    std::uint64_t generation = 0;
+    std::uint64_t seed = 0;  // random, of this journal: no bytes from outside can look like a frame
+    std::uint64_t segment_size = 0;
+    std::uint64_t next_batch = 1;  // batch numbers from here on are unused as of `start`
+    Position start;
+    std::string boot_id;
+    bool suspect = false;  // a sync failed: whatever was written since the checkpoint may be missing on disk though the boot is the same
+};
+
+// One copy, a block of 4096 bytes.
+std::string encode_control_block(const ControlBlock& control);
+std::optional<ControlBlock> decode_control_block(std::string_view block);
+
+// The newest valid copy in a control file's 8192 bytes.
+std::optional<ControlBlock> newest_control_block(std::string_view file);
+
+}  // namespace mailstead::commit

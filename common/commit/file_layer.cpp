@@ -1,0 +1,147 @@
+#include "common/commit/file_layer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <memory>
+#include <system_error>
+
+#include "common/base/text.h"
+
+namespace mailstead::commit {
+namespace {
+
+int write_all(int fd, std::string_view bytes, std::uint64_t offset, int flags) {
+    while (!bytes.empty()) {
+        iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+        const ssize_t written = ::pwritev2(fd, &piece, 1, static_cast<off_t>(offset), flags);
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            return errno;
+        }
+        if (written == 0) return EIO;
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+        offset += static_cast<std::uint64_t>(written);
+    }
+    return 0;
+}
+
+int result(int rc) {
+    return rc == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+FileLayer& FileLayer::real() {
+    static FileLayer layer;
+    return layer;
+}
+
+int FileLayer::open(const std::filesystem::path& path, int flags, mode_t mode, FileDescriptor& opened) {
+    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+    if (fd < 0) return errno;
+    opened = FileDescriptor(fd);
+    return 0;
+}
+
+int FileLayer::write_durably(int fd, std::string_view bytes, std::uint64_t offset) {
+    return write_all(fd, bytes, offset, RWF_DSYNC);
+}
+
+int FileLayer::write(int fd, std::string_view bytes, std::uint64_t offset) {
+    return write_all(fd, bytes, offset, 0);
+}
+
+int FileLayer::read(int fd, std::uint64_t offset, std::size_t size, std::string& bytes) {
+    bytes.resize(size);
+    std::size_t have = 0;
+    while (have < size) {
+        const ssize_t got = ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return errno;
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    bytes.resize(have);
+    return 0;
+}
+
+int FileLayer::flush_data(int fd) {
+    return result(::fdatasync(fd));
+}
+int FileLayer::flush(int fd) {
+    return result(::fsync(fd));
+}
+int FileLayer::sync_file_system(int fd) {
+    return result(::syncfs(fd));
+}
+
+int FileLayer::size_of(int fd, std::uint64_t& size) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) return errno;
+    size = static_cast<std::uint64_t>(info.st_size);
+    return 0;
+}
+
+int FileLayer::free_space(int fd, std::uint64_t& bytes) {
+    struct statvfs info {};
+    if (::fstatvfs(fd, &info) != 0) return errno;
+    bytes = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    return 0;
+}
+
+int FileLayer::link_descriptor(int fd, const std::filesystem::path& to) {
+    // AT_EMPTY_PATH would need a capability; the name under /proc does not.
+    const std::string from = "/proc/self/fd/" + std::to_string(fd);
+    return result(::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW));
+}
+int FileLayer::link(const std::filesystem::path& from, const std::filesystem::path& to) {
+    return result(::link(from.c_str(), to.c_str()));
+}
+int FileLayer::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+    return result(::rename(from.c_str(), to.c_str()));
+}
+int FileLayer::remove(const std::filesystem::path& path) {
+    return result(::unlink(path.c_str()));
+}
+int FileLayer::make_directory(const std::filesystem::path& path) {
+    return result(::mkdir(path.c_str(), 0700));
+}
+
+int FileLayer::list(const std::filesystem::path& folder, std::vector<std::string>& names) {
+    names.clear();
+    const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), ::closedir);
+    if (!open) return errno;
+    while (const dirent* entry = ::readdir(open.get())) {
+        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    }
+    return 0;
+}
+
+std::string FileLayer::boot_id() {
+    std::ifstream in("/proc/sys/kernel/random/boot_id");
+    std::string id;
+    in >> id;
+    return id;
+}
+
+int make_directories(FileLayer& files, const std::filesystem::path& path) {
+    const int made = files.make_directory(path);
+    if (made == 0 || made == EEXIST) return 0;
+    if (made != ENOENT || !path.has_parent_path() || path.parent_path() == path) return made;
+    if (const int parent = make_directories(files, path.parent_path())) return parent;
+    const int again = files.make_directory(path);
+    return again == EEXIST ? 0 : again;
+}
+
+std::string errno_text(int code) {
+    return std::system_category().message(code);
+}
+
+}  // namespace mailstead::commit

@@ -1,0 +1,52 @@
+// Every file operation of the commit engine (LMDB's own aside) goes through here, so that tests can refuse any of them and can forget what was
+// not synced. All functions are thread-safe; a number is 0 or errno.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/file_descriptor.h"
+
+namespace mailstead::commit {
+
+class FileLayer {
+public:
+    virtual ~FileLayer() = default;
+    // The real file system.
+    static FileLayer& real();
+
+    virtual int open(const std::filesystem::path& path, int flags, mode_t mode, FileDescriptor& opened);
+    // All of `bytes`, on stable storage when it returns (RWF_DSYNC).
+    virtual int write_durably(int fd, std::string_view bytes, std::uint64_t offset);
+    // All of `bytes`, somewhere.
+    virtual int write(int fd, std::string_view bytes, std::uint64_t offset);
+    // Up to `size` bytes; fewer at the end of the file.
+    virtual int read(int fd, std::uint64_t offset, std::size_t size, std::string& bytes);
+    virtual int flush_data(int fd);         // fdatasync
+    virtual int flush(int fd);              // fsync; of a folder: its names
+    virtual int sync_file_system(int fd);   // syncfs
+    virtual int size_of(int fd, std::uint64_t& size);
+    virtual int free_space(int fd, std::uint64_t& bytes);
+
+    virtual int link_descriptor(int fd, const std::filesystem::path& to);
+    virtual int link(const std::filesystem::path& from, const std::filesystem::path& to);
+    virtual int rename(const std::filesystem::path& from, const std::filesystem::path& to);
+    virtual int remove(const std::filesystem::path& path);
+    virtual int make_directory(const std::filesystem::path& path);
+    virtual int list(const std::filesystem::path& folder, std::vector<std::string>& names);
+
+    // Identifies the machine's current boot.
+    virtual std::string boot_id();
+};
+
+// mkdir -p with mode 0700.
+int make_directories(FileLayer& files, const std::filesystem::path& path);
+
+std::string errno_text(int code);
+
+}  // namespace mailstead::commit

@@ -1,0 +1,85 @@
+// Private to this folder: the environments which the committer has open.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/commit/engine.h"
+#include "common/commit/participant.h"
+#include "common/kv/env.h"
+
+namespace mailstead::commit {
+
+// A change that the journal holds but its environment could not take (its disk failed at the commit): it comes before any other.
+struct OwedChange {
+    std::uint64_t batch = 0;
+    std::string payload;
+    std::vector<std::uint64_t> file_sizes;
+};
+
+struct Holding {
+    std::string key;
+    std::shared_ptr<kv::Env> env;
+    std::unique_ptr<Environment> environment;
+
+    kv::Pin pin;         // the snapshot to which recovery returns: of the last completed checkpoint
+    kv::Pin next_pin;    // of the checkpoint under way
+    kv::MetaPages meta;  // of the newest of the two
+    bool journaled = false;  // a frame since `meta` was taken names this environment (and carries `meta`)
+    std::size_t commits = 0;
+    std::uint64_t pages_at_checkpoint = 0;
+    std::uint64_t last_batch = 0;  // the last batch it holds
+    std::vector<OwedChange> owed;
+
+    std::optional<kv::WriteTransaction> transaction;  // of the batch in work
+    std::uint64_t writes_before_stamp = 0;
+
+    bool is_clean() const { return !journaled && !next_pin && owed.empty() && !transaction; }
+};
+
+class Holdings {
+public:
+    Holdings(const EngineOptions& options) : options_(options) {}
+
+    void add(std::string kind, Participant& participant) { participants_[std::move(kind)] = &participant; }
+
+    // The open environment of this key, opening it if necessary. Closes long unused ones that need no checkpoint.
+    Result<Holding*> get(const std::string& key);
+    Holding* find(const std::string& key);
+    void close(const std::string& key);
+    void close_all();
+
+    // Where the environment lies, without opening it.
+    Result<EnvironmentPlace> locate(const std::string& key) const;
+
+    std::size_t size() const { return by_key_.size(); }
+    bool too_many() const { return by_key_.size() > options_.max_open_environments; }
+
+    template <class Function>
+    void for_each(Function function) {
+        for (auto& holding : order_) function(*holding);
+    }
+
+private:
+    using Order = std::list<std::unique_ptr<Holding>>;  // most recently used first
+    Result<std::unique_ptr<Holding>> open(const std::string& key) const;
+    Result<std::pair<Participant*, std::string>> participant_of(const std::string& key) const;
+    void close_unused();
+
+    const EngineOptions& options_;
+    std::map<std::string, Participant*, std::less<>> participants_;
+    Order order_;
+    std::unordered_map<std::string, Order::iterator> by_key_;
+};
+
+// Which batch an environment holds last, kept in its unnamed database and written with every commit.
+Result<std::uint64_t> read_stamp(const kv::Env& env);
+Result<void> write_stamp(const kv::Env& env, kv::WriteTransaction& transaction, std::uint64_t batch);
+
+}  // namespace mailstead::commit
