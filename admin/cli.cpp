@@ -39,7 +39,7 @@ Bound bind(CLI::App& app, const Parameter& parameter, Storage& storage) {
     CLI::Option* option = app.add_option(name, place, help);
     switch (parameter.takes) {
         case Takes::one:
-            option->expected(1)->required();
+            option->expected(1)->allow_extra_args(false)->required();
             break;
         case Takes::many:
             option->expected(1, kMaxPositionals)->required();
@@ -48,10 +48,11 @@ Bound bind(CLI::App& app, const Parameter& parameter, Storage& storage) {
             option->expected(0, kMaxPositionals);
             break;
         case Takes::option:
-            option->expected(1)->take_last();
+            option->expected(1)->allow_extra_args(false)->take_last();
             break;
         case Takes::options:
-            option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+            option->expected(1)->allow_extra_args(false)->multi_option_policy(
+                CLI::MultiOptionPolicy::TakeAll);
             break;
         case Takes::flag:
             break;

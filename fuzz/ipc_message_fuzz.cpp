@@ -23,18 +23,42 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     if (size < 1) return 0;
     const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
     switch (data[0] % 12) {
-        case 0: check<DeliverMessage>(bytes); break;
-        case 1: check<AuthStep>(bytes); break;
-        case 2: check<AuthAnswer>(bytes); break;
-        case 3: check<ApplyChange>(bytes); break;
-        case 4: check<LedgerLine>(bytes); break;
-        case 5: check<QueueCommand>(bytes); break;
-        case 6: check<StatusAnswer>(bytes); break;
-        case 7: check<DeliverAnswer>(bytes); break;
-        case 8: check<Hello>(bytes); break;
-        case 9: check<QuotaQuestion>(bytes); break;
-        case 10: check<NoticeBatch>(bytes); break;
-        default: check<ChangeAnswer>(bytes); break;
+        case 0:
+            check<DeliverMessage>(bytes);
+            break;
+        case 1:
+            check<AuthStep>(bytes);
+            break;
+        case 2:
+            check<AuthAnswer>(bytes);
+            break;
+        case 3:
+            check<ApplyChange>(bytes);
+            break;
+        case 4:
+            check<LedgerLine>(bytes);
+            break;
+        case 5:
+            check<QueueCommand>(bytes);
+            break;
+        case 6:
+            check<StatusAnswer>(bytes);
+            break;
+        case 7:
+            check<DeliverAnswer>(bytes);
+            break;
+        case 8:
+            check<Hello>(bytes);
+            break;
+        case 9:
+            check<QuotaQuestion>(bytes);
+            break;
+        case 10:
+            check<NoticeBatch>(bytes);
+            break;
+        default:
+            check<ChangeAnswer>(bytes);
+            break;
     }
     return 0;
 }

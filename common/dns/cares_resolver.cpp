@@ -1,15 +1,15 @@
 #include "common/dns/cares_resolver.h"
 
-#include <ares.h>
-#include <netinet/in.h>
-
 #include <algorithm>
+#include <map>
+#include <netinet/in.h>
+#include <optional>
+#include <set>
+
+#include <ares.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <map>
-#include <optional>
-#include <set>
 
 #include "common/base/secret.h"
 #include "common/base/text.h"
@@ -23,8 +23,8 @@ namespace mailstead::dns {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-// c-ares does servers, retries and TCP; queries and responses are our own bytes, since TTLs and the AD bit matter here and
-// ares_query hides them.
+// c-ares does servers, retries and TCP; queries and responses are our own bytes, since TTLs and the AD bit
+// matter here and ares_query hides them.
 struct CaresResolver::State : std::enable_shared_from_this<State> {
     using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
@@ -57,7 +57,8 @@ struct CaresResolver::State : std::enable_shared_from_this<State> {
     };
     // A socket of c-ares, which owns it.
     struct Watch {
-        Watch(asio::io_context& context, int socket) : fd(socket), descriptor(context.get_executor(), socket) {}
+        Watch(asio::io_context& context, int socket)
+            : fd(socket), descriptor(context.get_executor(), socket) {}
         ~Watch() { let_go(); }
         // Before c-ares closes the socket, whose number may be used again at once.
         void let_go() {
@@ -78,7 +79,8 @@ struct CaresResolver::State : std::enable_shared_from_this<State> {
         State* owner;
     };
 
-    State(asio::io_context& where, ResolverOptions given) : context(where), options(std::move(given)), cache(options.max_cached) {}
+    State(asio::io_context& where, ResolverOptions given)
+        : context(where), options(std::move(given)), cache(options.max_cached) {}
     ~State() { shut_down(); }
 
     Result<void> open();
@@ -99,7 +101,8 @@ struct CaresResolver::State : std::enable_shared_from_this<State> {
     }
     static void on_answer(void* argument, int status, int, unsigned char* bytes, int size) {
         auto& pending = *static_cast<Pending*>(argument);
-        const std::string_view response(reinterpret_cast<const char*>(bytes), bytes == nullptr ? 0 : static_cast<std::size_t>(size));
+        const std::string_view response(reinterpret_cast<const char*>(bytes),
+                                        bytes == nullptr ? 0 : static_cast<std::size_t>(size));
         pending.owner->complete(pending, status, response);
     }
 
@@ -123,16 +126,19 @@ Result<void> CaresResolver::State::open() {
     settings.tries = options.tries;
     settings.sock_state_cb = &on_socket;
     settings.sock_state_cb_data = this;
-    const int mask = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+    const int mask =
+        ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
     const int status = library != ARES_SUCCESS ? library : ares_init_options(&channel, &settings, mask);
     if (status != ARES_SUCCESS) return permanent_error(std::string("DNS resolver: ") + ares_strerror(status));
     if (!options.servers.empty()) {
         std::string list;
-        for (const net::SocketAddress& server : options.servers) list.append(list.empty() ? "" : ",").append(server.to_string());
+        for (const net::SocketAddress& server : options.servers)
+            list.append(list.empty() ? "" : ",").append(server.to_string());
         const int set = ares_set_servers_ports_csv(channel, list.c_str());
         if (set != ARES_SUCCESS) return permanent_error("DNS servers " + list + ": " + ares_strerror(set));
     }
-    // RFC 7672, 2.2.1 and RFC 4035, 4.9.3: the bit means something only on a path that nobody can tamper with.
+    // RFC 7672, 2.2.1 and RFC 4035, 4.9.3: the bit means something only on a path that nobody can tamper
+    // with.
     trust_ad = options.trusted || all_servers_local();
     return {};
 }
@@ -143,7 +149,8 @@ bool CaresResolver::State::all_servers_local() const {
     bool local = true;
     for (const ares_addr_port_node* server = servers; server != nullptr; server = server->next) {
         const bool is_v4 = server->family == AF_INET;
-        const auto* const bytes = is_v4 ? reinterpret_cast<const char*>(&server->addr.addr4) : reinterpret_cast<const char*>(&server->addr.addr6);
+        const auto* const bytes = is_v4 ? reinterpret_cast<const char*>(&server->addr.addr4)
+                                        : reinterpret_cast<const char*>(&server->addr.addr6);
         const auto ip = net::ip_from_bytes({bytes, is_v4 ? std::size_t{4} : std::size_t{16}});
         local = local && ip && ip->is_loopback();
     }
@@ -168,7 +175,8 @@ void CaresResolver::State::set_timer() {
     timeval space{};
     const timeval* const next = ares_timeout(channel, nullptr, &space);
     if (next == nullptr) return;
-    timer.arm(context, Clock::now() + std::chrono::seconds(next->tv_sec) + std::chrono::microseconds(next->tv_usec));
+    timer.arm(context,
+              Clock::now() + std::chrono::seconds(next->tv_sec) + std::chrono::microseconds(next->tv_usec));
 }
 
 void CaresResolver::State::watch(ares_socket_t socket, bool read, bool write) {
@@ -190,27 +198,30 @@ void CaresResolver::State::watch(ares_socket_t socket, bool read, bool write) {
 
 void CaresResolver::State::wait_for(const std::shared_ptr<Watch>& watch, bool read) {
     (read ? watch->reading : watch->writing) = true;
-    const auto type = read ? asio::posix::descriptor_base::wait_read : asio::posix::descriptor_base::wait_write;
-    watch->descriptor.async_wait(type, [self = weak_from_this(), weak = std::weak_ptr<Watch>(watch), read](const auto& failure) {
-        const std::shared_ptr<State> state = self.lock();
-        const std::shared_ptr<Watch> watched = weak.lock();
-        if (failure || !state || !watched) return;
-        const int fd = watched->fd;
-        (read ? watched->reading : watched->writing) = false;
-        state->process(read ? fd : ARES_SOCKET_BAD, read ? ARES_SOCKET_BAD : fd);
-        // Still the same socket, and still of interest?
-        const auto current = state->watches.find(fd);
-        if (current == state->watches.end() || current->second != watched) return;
-        if (read && watched->want_read && !watched->reading) state->wait_for(watched, true);
-        if (!read && watched->want_write && !watched->writing) state->wait_for(watched, false);
-    });
+    const auto type =
+        read ? asio::posix::descriptor_base::wait_read : asio::posix::descriptor_base::wait_write;
+    watch->descriptor.async_wait(
+        type, [self = weak_from_this(), weak = std::weak_ptr<Watch>(watch), read](const auto& failure) {
+            const std::shared_ptr<State> state = self.lock();
+            const std::shared_ptr<Watch> watched = weak.lock();
+            if (failure || !state || !watched) return;
+            const int fd = watched->fd;
+            (read ? watched->reading : watched->writing) = false;
+            state->process(read ? fd : ARES_SOCKET_BAD, read ? ARES_SOCKET_BAD : fd);
+            // Still the same socket, and still of interest?
+            const auto current = state->watches.find(fd);
+            if (current == state->watches.end() || current->second != watched) return;
+            if (read && watched->want_read && !watched->reading) state->wait_for(watched, true);
+            if (!read && watched->want_write && !watched->writing) state->wait_for(watched, false);
+        });
 }
 
 std::uint16_t CaresResolver::State::new_id() {
     for (;;) {
         // Not guessable (RFC 5452, 9.2).
         const std::string bytes = random_bytes(2);
-        const auto id = static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) << 8 | static_cast<unsigned char>(bytes[1]));
+        const auto id = static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) << 8 |
+                                                   static_cast<unsigned char>(bytes[1]));
         if (ids.insert(id).second) return id;
     }
 }
@@ -224,7 +235,8 @@ void CaresResolver::State::send(const Question& question, Waiter& waiter) {
     asked.question = question;
     asked.id = new_id();
     const std::string query = write_query(question, asked.id);
-    ares_send(channel, reinterpret_cast<const unsigned char*>(query.data()), static_cast<int>(query.size()), &on_answer, &asked);
+    ares_send(channel, reinterpret_cast<const unsigned char*>(query.data()), static_cast<int>(query.size()),
+              &on_answer, &asked);
     set_timer();
 }
 
@@ -244,7 +256,8 @@ AnyAnswer CaresResolver::State::judge(const Pending& asked, int status, std::str
 
 void CaresResolver::State::complete(Pending& asked, int status, std::string_view response) {
     AnyAnswer answer = judge(asked, status, response);
-    const Seconds ttl = std::min(answer.ttl, answer.found() ? Seconds(options.max_ttl) : Seconds(options.max_negative_ttl));
+    const Seconds ttl =
+        std::min(answer.ttl, answer.found() ? Seconds(options.max_ttl) : Seconds(options.max_negative_ttl));
     if (!answer.failed() && ttl > Seconds(0)) cache.put(asked.question, answer, Clock::now() + ttl);
     const std::vector<Waiter*> waiting = std::move(asked.waiting);
     ids.erase(asked.id);
@@ -259,7 +272,8 @@ CaresResolver::~CaresResolver() {
     state_->shut_down();
 }
 
-Result<std::unique_ptr<CaresResolver>> CaresResolver::create(asio::io_context& context, ResolverOptions options) {
+Result<std::unique_ptr<CaresResolver>> CaresResolver::create(asio::io_context& context,
+                                                             ResolverOptions options) {
     auto state = std::make_shared<State>(context, std::move(options));
     TRY_VOID(state->open());
     return std::unique_ptr<CaresResolver>(new CaresResolver(std::move(state)));
@@ -276,7 +290,8 @@ net::Task<AnyAnswer> CaresResolver::resolve(Question question) {
     std::optional<AnyAnswer> cached = state->cache.find(question, time);
     if (cached) co_return *std::move(cached);
     if (state->channel == nullptr) co_return AnyAnswer::failure("shutting down");
-    if (state->pending.size() >= state->options.max_pending) co_return AnyAnswer::failure("too many questions are waiting");
+    if (state->pending.size() >= state->options.max_pending)
+        co_return AnyAnswer::failure("too many questions are waiting");
     State::Waiter waiter{state.get(), question, std::nullopt, {}};
     state->send(question, waiter);
     if (waiter.early) co_return *std::move(waiter.early);

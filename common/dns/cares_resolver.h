@@ -1,11 +1,12 @@
 // The resolver of the daemons, on c-ares.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
 
 #include "common/base/result.h"
 #include "common/dns/resolver.h"
@@ -24,11 +25,12 @@ struct ResolverOptions {
     std::size_t max_pending = 2'000;               // questions in flight; more fail at once
 };
 
-// UDP with EDNS (RFC 6891), TCP when truncated; equal questions in flight are asked once; answers are cached while their TTL
-// lasts. Belongs to the thread of `context`.
+// UDP with EDNS (RFC 6891), TCP when truncated; equal questions in flight are asked once; answers are cached
+// while their TTL lasts. Belongs to the thread of `context`.
 class CaresResolver final : public Resolver {
 public:
-    static Result<std::unique_ptr<CaresResolver>> create(boost::asio::io_context& context, ResolverOptions options);
+    static Result<std::unique_ptr<CaresResolver>> create(boost::asio::io_context& context,
+                                                         ResolverOptions options);
     ~CaresResolver() override;
 
     net::Task<AnyAnswer> resolve(Question question) override;

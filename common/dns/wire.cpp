@@ -11,9 +11,9 @@ namespace mailstead::dns {
 namespace {
 
 constexpr std::size_t kHeaderSize = 12;
-constexpr std::size_t kMaxRecords = 512;   // of one message; more is no mail-related answer
-constexpr std::size_t kMaxPointers = 64;   // in one name
-constexpr std::size_t kMaxAliases = 12;    // CNAMEs in a row
+constexpr std::size_t kMaxRecords = 512;  // of one message; more is no mail-related answer
+constexpr std::size_t kMaxPointers = 64;  // in one name
+constexpr std::size_t kMaxAliases = 12;   // CNAMEs in a row
 constexpr std::uint16_t kClassIn = 1;
 constexpr std::uint16_t kTypeSoa = 6;
 constexpr std::uint16_t kTypeOpt = 41;
@@ -51,7 +51,8 @@ public:
         at_ += n;
         return message_.substr(at_ - n, n);
     }
-    // RFC 1035, 3.1 and 4.1.4. Lower case, without final dot; bytes that a host name cannot hold are escaped as \DDD (RFC 1035, 5.1).
+    // RFC 1035, 3.1 and 4.1.4. Lower case, without final dot; bytes that a host name cannot hold are escaped
+    // as \DDD (RFC 1035, 5.1).
     std::string name();
 
 private:
@@ -65,7 +66,8 @@ void Cursor::append_label(std::string& name, std::string_view label) {
     if (!name.empty()) name += '.';
     for (const char c : label) {
         const auto byte = static_cast<unsigned char>(c);
-        if (text::is_alpha(c) || text::is_digit(c) || c == '-' || c == '_' || c == '/' || c == '*' || c == '+' || c == '=') {
+        if (text::is_alpha(c) || text::is_digit(c) || c == '-' || c == '_' || c == '/' || c == '*' ||
+            c == '+' || c == '=') {
             name += text::to_lower(c);
         } else {
             name += '\\';
@@ -156,7 +158,9 @@ std::optional<Txt> read_txt(std::string_view data) {
 std::optional<Record> read_data(std::string_view message, const RawRecord& raw) {
     const std::string_view data = message.substr(raw.data, raw.size);
     Cursor in(message.substr(0, raw.data + raw.size), raw.data);
-    const auto wrap = [&in](auto value) { return in.ok() ? std::optional<Record>(std::move(value)) : std::nullopt; };
+    const auto wrap = [&in](auto value) {
+        return in.ok() ? std::optional<Record>(std::move(value)) : std::nullopt;
+    };
     switch (static_cast<RecordType>(raw.type)) {
         case RecordType::a:
         case RecordType::aaaa: {
@@ -212,7 +216,8 @@ bool asks(Cursor& in, const Question& question) {
     const std::string name = in.name();
     const std::uint16_t type = in.u16();
     const std::uint16_t klass = in.u16();
-    return in.ok() && text::iequals(name, question.name) && type == static_cast<std::uint16_t>(question.type) && klass == kClassIn;
+    return in.ok() && text::iequals(name, question.name) &&
+           type == static_cast<std::uint16_t>(question.type) && klass == kClassIn;
 }
 
 // RFC 1035, 4.1.1
@@ -252,21 +257,28 @@ Seconds denial_ttl(std::string_view message, const Response& response) {
 
 std::string failure_name(std::uint8_t code) {
     switch (code) {
-        case 1: return "FORMERR";
-        case 2: return "SERVFAIL";
-        case 4: return "NOTIMP";
-        case 5: return "REFUSED";
-        default: return "RCODE " + std::to_string(code);
+        case 1:
+            return "FORMERR";
+        case 2:
+            return "SERVFAIL";
+        case 4:
+            return "NOTIMP";
+        case 5:
+            return "REFUSED";
+        default:
+            return "RCODE " + std::to_string(code);
     }
 }
 
 // The owner name of the wanted records: the question's, or where its CNAMEs lead. nullopt for a loop.
-std::optional<std::string> final_owner(std::string_view message, const Response& response, const Question& question, std::uint32_t& ttl) {
+std::optional<std::string> final_owner(std::string_view message, const Response& response,
+                                       const Question& question, std::uint32_t& ttl) {
     std::string owner = text::lower(question.name);
     if (question.type == RecordType::cname) return owner;
     for (std::size_t hop = 0; hop < kMaxAliases; ++hop) {
         const auto alias = std::ranges::find_if(response.answers, [&](const RawRecord& record) {
-            return record.type == static_cast<std::uint16_t>(RecordType::cname) && record.klass == kClassIn && record.owner == owner;
+            return record.type == static_cast<std::uint16_t>(RecordType::cname) && record.klass == kClassIn &&
+                   record.owner == owner;
         });
         if (alias == response.answers.end()) return owner;
         const auto target = read_data(message, *alias);
@@ -311,14 +323,17 @@ Parsed<AnyAnswer> read_response(std::string_view message, const Question& questi
     TRY(response, read_message(message, question));
     constexpr std::uint8_t kNoError = 0;
     constexpr std::uint8_t kNxDomain = 3;
-    if (response.code != kNoError && response.code != kNxDomain) return AnyAnswer::failure(failure_name(response.code));
+    if (response.code != kNoError && response.code != kNxDomain)
+        return AnyAnswer::failure(failure_name(response.code));
     AnyAnswer answer;
     answer.authenticated = trust_ad && response.authenticated;
     std::uint32_t ttl = UINT32_MAX;
     const auto owner = final_owner(message, response, question, ttl);
     if (!owner) return AnyAnswer::failure("CNAME loop");
     for (const RawRecord& record : response.answers) {
-        if (record.type != static_cast<std::uint16_t>(question.type) || record.klass != kClassIn || record.owner != *owner) continue;
+        if (record.type != static_cast<std::uint16_t>(question.type) || record.klass != kClassIn ||
+            record.owner != *owner)
+            continue;
         auto data = read_data(message, record);
         if (!data) continue;
         answer.records.push_back(*std::move(data));

@@ -19,7 +19,11 @@ Message refuse(std::string reason) {
 }
 
 Connection::Connection(net::Stream stream, const ChannelLimits& limits, net::TaskGroup& tasks)
-    : stream_(std::move(stream)), limits_(limits), tasks_(tasks), in_(limits), may_read_again_(tasks.context()) {}
+    : stream_(std::move(stream)),
+      limits_(limits),
+      tasks_(tasks),
+      in_(limits),
+      may_read_again_(tasks.context()) {}
 
 void Connection::push(Frame frame) {
     if (!open_) return;
@@ -35,9 +39,12 @@ void Connection::push(Frame frame) {
 void Connection::flush() {
     if (!open_ || writing_rest_) return;
     switch (out_.flush(stream_.native_handle())) {
-        case FrameQueue::Outcome::all_written: return on_written();
-        case FrameQueue::Outcome::failed: return close();
-        case FrameQueue::Outcome::blocked: break;
+        case FrameQueue::Outcome::all_written:
+            return on_written();
+        case FrameQueue::Outcome::failed:
+            return close();
+        case FrameQueue::Outcome::blocked:
+            break;
     }
     writing_rest_ = true;
     tasks_.spawn(write_rest(shared_from_this()));
@@ -94,7 +101,8 @@ net::Task<std::string> Connection::read_all(std::shared_ptr<Connection> self) {
         if (outcome == FrameReader::Outcome::closed) co_return "closed by peer";
         if (outcome == FrameReader::Outcome::failed) co_return "connection lost";
         const auto waited = co_await self->stream_.wait_readable(kForever);
-        if (!waited && waited.error().kind != net::IoFailure::timed_out) co_return net::describe(waited.error());
+        if (!waited && waited.error().kind != net::IoFailure::timed_out)
+            co_return net::describe(waited.error());
     }
     co_return "closed";
 }

@@ -1,17 +1,18 @@
 // Questions and answers between daemons over Unix stream sockets, with file descriptors.
 //
-// A frame is: length of the payload (u32, little-endian), type (u8), request id (u32; 0: no answer wanted), number of
-// descriptors (u8), payload. An answer carries the id of its request. The first frame each way is a Hello.
+// A frame is: length of the payload (u32, little-endian), type (u8), request id (u32; 0: no answer wanted),
+// number of descriptors (u8), payload. An answer carries the id of its request. The first frame each way is a
+// Hello.
 #pragma once
 
-#include <sys/types.h>
-
-#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
 
 #include "common/base/file_descriptor.h"
 #include "common/base/result.h"
@@ -31,10 +32,12 @@ struct Message {
 };
 
 struct ChannelLimits {
-    std::size_t max_frame = 1024 * 1024;    // bytes of one payload; more ends the connection
-    std::size_t max_descriptors = 64;       // in one frame
-    std::size_t max_pending = 10'000;       // client: calls in flight; server: requests of one connection before it stops reading
-    std::size_t max_queued_bytes = 64 * 1024 * 1024;  // waiting to be written; client: calls fail, server: reading stops
+    std::size_t max_frame = 1024 * 1024;  // bytes of one payload; more ends the connection
+    std::size_t max_descriptors = 64;     // in one frame
+    std::size_t max_pending =
+        10'000;  // client: calls in flight; server: requests of one connection before it stops reading
+    std::size_t max_queued_bytes =
+        64 * 1024 * 1024;  // waiting to be written; client: calls fail, server: reading stops
 };
 
 struct ClientOptions {
@@ -43,8 +46,8 @@ struct ClientOptions {
     ChannelLimits limits{};
 };
 
-// Belongs to the thread of its io_context: one Client per io thread. Connects when first used and again after a loss, with a growing
-// pause (10 ms to 1 s) between attempts; in between, calls fail at once.
+// Belongs to the thread of its io_context: one Client per io thread. Connects when first used and again after
+// a loss, with a growing pause (10 ms to 1 s) between attempts; in between, calls fail at once.
 class Client {
 public:
     Client(boost::asio::io_context& context, ClientOptions options);
@@ -53,10 +56,12 @@ public:
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // The reply, or a transient error: the peer is away, the connection broke, too many calls, timeout, abort. After an
-    // error the request may or may not have been done. A request to stop does not end a call, since the session
-    // holds what the call hands over; TaskGroup::abort does. `payload` is overwritten after use if the type is sensitive.
-    net::Task<Result<Message>> call(MessageType type, std::string payload, Descriptors descriptors, net::Timeout timeout);
+    // The reply, or a transient error: the peer is away, the connection broke, too many calls, timeout,
+    // abort. After an error the request may or may not have been done. A request to stop does not end a call,
+    // since the session holds what the call hands over; TaskGroup::abort does. `payload` is overwritten after
+    // use if the type is sensitive.
+    net::Task<Result<Message>> call(MessageType type, std::string payload, Descriptors descriptors,
+                                    net::Timeout timeout);
 
     // One way; dropped when the peer is away. Whether it was queued.
     bool send(MessageType type, std::string payload);
@@ -74,7 +79,8 @@ Error unexpected_answer(const Message& reply);
 
 // Asks with a message that names its Answer, and decodes. A wrong or refused answer is a transient error.
 template <class Question>
-net::Task<Result<typename Question::Answer>> ask(Client& client, const Question& question, Descriptors descriptors, net::Timeout timeout) {
+net::Task<Result<typename Question::Answer>> ask(Client& client, const Question& question,
+                                                 Descriptors descriptors, net::Timeout timeout) {
     std::string payload = question.encode();
     auto reply = co_await client.call(Question::kType, std::move(payload), std::move(descriptors), timeout);
     if (!reply) co_return std::move(reply).error();
@@ -113,15 +119,16 @@ struct ServerOptions {
     std::function<void(std::string_view problem)> on_problem;
 };
 
-// Connections are dealt to the threads in turn; each request is a coroutine on its connection's thread; replies go out as
-// they come, several at once in one system call.
+// Connections are dealt to the threads in turn; each request is a coroutine on its connection's thread;
+// replies go out as they come, several at once in one system call.
 class Server {
 public:
-    // The reply; ignored for one-way messages. An exception answers `refused`. `peer` lives as long as the call. The handler
-    // overwrites the payload of a sensitive request after decoding it. It is not stopped when its peer goes away.
+    // The reply; ignored for one-way messages. An exception answers `refused`. `peer` lives as long as the
+    // call. The handler overwrites the payload of a sensitive request after decoding it. It is not stopped
+    // when its peer goes away.
     using Handler = std::function<net::Task<Message>(Message request, const PeerInfo& peer)>;
 
-    // `listening` from net::bind_unix.
+    // `listening` from net::bind_unix. `threads` must outlive this.
     Server(net::IoThreads& threads, FileDescriptor listening, ServerOptions options, Handler handler);
     ~Server();
     Server(const Server&) = delete;

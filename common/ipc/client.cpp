@@ -1,7 +1,8 @@
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <unordered_map>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "common/ipc/channel.h"
 #include "common/ipc/connection.h"
@@ -36,14 +37,16 @@ struct Client::State : std::enable_shared_from_this<State> {
         }
         // A request to stop leaves the call alone: what it hands over has no other owner.
         static void on_cancel(Call* call, asio::cancellation_type type) {
-            if ((type & asio::cancellation_type::terminal) != asio::cancellation_type::none) call->finish(transient_error("cancelled"));
+            if ((type & asio::cancellation_type::terminal) != asio::cancellation_type::none)
+                call->finish(transient_error("cancelled"));
         }
         State* owner;
         std::uint32_t id;
         net::Parking<Result<Message>> parking;
     };
 
-    State(asio::io_context& where, ClientOptions given) : context(where), options(std::move(given)), tasks(where) {}
+    State(asio::io_context& where, ClientOptions given)
+        : context(where), options(std::move(given)), tasks(where) {}
 
     bool connect();
     void lost(const std::string& reason);
@@ -69,7 +72,9 @@ public:
         : Connection(std::move(stream), limits, owner->tasks), owner_(std::move(owner)) {}
 
 private:
-    bool on_frame(Frame frame, std::string& problem) override { return owner_->on_reply(std::move(frame), problem); }
+    bool on_frame(Frame frame, std::string& problem) override {
+        return owner_->on_reply(std::move(frame), problem);
+    }
     std::shared_ptr<State> owner_;  // given up with the connection's tasks
 };
 
@@ -134,7 +139,8 @@ std::string Client::State::problem_with(const std::string& payload, const Descri
     return {};
 }
 
-Client::Client(asio::io_context& context, ClientOptions options) : state_(std::make_shared<State>(context, std::move(options))) {}
+Client::Client(asio::io_context& context, ClientOptions options)
+    : state_(std::make_shared<State>(context, std::move(options))) {}
 
 Client::~Client() {
     const std::shared_ptr<Connection> link = std::exchange(state_->link, nullptr);
@@ -142,7 +148,8 @@ Client::~Client() {
     while (!state_->calls.empty()) state_->calls.begin()->second->finish(transient_error("shutting down"));
 }
 
-net::Task<Result<Message>> Client::call(MessageType type, std::string payload, Descriptors descriptors, net::Timeout timeout) {
+net::Task<Result<Message>> Client::call(MessageType type, std::string payload, Descriptors descriptors,
+                                        net::Timeout timeout) {
     const std::shared_ptr<State> state = state_;
     const std::string problem = state->problem_with(payload, descriptors);
     if (!problem.empty() || !state->connect()) {
@@ -158,7 +165,8 @@ net::Task<Result<Message>> Client::call(MessageType type, std::string payload, D
 }
 
 Error unexpected_answer(const Message& reply) {
-    const auto refused = reply.type == MessageType::refused ? Refused::decode(reply.payload) : ParseError("not a refusal", 0);
+    const auto refused =
+        reply.type == MessageType::refused ? Refused::decode(reply.payload) : ParseError("not a refusal", 0);
     return transient_error(refused ? "refused by peer: " + refused->reason : "unexpected answer from peer");
 }
 

@@ -12,8 +12,8 @@
 
 namespace mailstead::ipc {
 
-// One connection: reads frames and hands them to on_frame; writes what was pushed, all that is pushed within one round of the
-// event loop in one system call. Thread: that of the stream. Kept alive by its tasks.
+// One connection: reads frames and hands them to on_frame; writes what was pushed, all that is pushed within
+// one round of the event loop in one system call. Thread: that of the stream. Kept alive by its tasks.
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
     // `tasks` must outlive the connection.

@@ -83,7 +83,8 @@ Parsed<Envelope> read_envelope(ByteReader& in) {
         envelope.reverse_path = std::move(sender);
     }
     const std::size_t count = in.count();
-    if (!in.ok() || count == 0 || count > kMaxRecipients) return ParseError("impossible number of recipients", 0);
+    if (!in.ok() || count == 0 || count > kMaxRecipients)
+        return ParseError("impossible number of recipients", 0);
     envelope.recipients.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         TRY(recipient, read_recipient(in));

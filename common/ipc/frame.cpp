@@ -1,11 +1,10 @@
 #include "common/ipc/frame.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "common/base/bytes.h"
 #include "common/base/secret.h"
@@ -15,13 +14,14 @@ namespace mailstead::ipc {
 namespace {
 
 constexpr std::size_t kHeader = 10;
-constexpr std::size_t kBatch = 64;               // frames in one sendmsg
-constexpr std::size_t kMaxPassed = 253;          // descriptors in one sendmsg: the kernel's SCM_MAX_FD
+constexpr std::size_t kBatch = 64;                   // frames in one sendmsg
+constexpr std::size_t kMaxPassed = 253;              // descriptors in one sendmsg: the kernel's SCM_MAX_FD
 constexpr std::size_t kMaxWaiting = 4 * kMaxPassed;  // descriptors whose frame has not come yet
 constexpr std::size_t kReadSize = 64 * 1024;
 
 void take_descriptors(const msghdr& message, std::deque<FileDescriptor>& into) {
-    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (std::size_t i = 0; i < count; ++i) {
@@ -87,7 +87,8 @@ ssize_t FrameQueue::send_batch(int socket) {
     do {
         sent = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    // The kernel passes all descriptors of a call with its first byte, also those of frames that did not fit any more.
+    // The kernel passes all descriptors of a call with its first byte, also those of frames that did not fit
+    // any more.
     if (sent > 0) {
         for (std::size_t i = 0; i < frames; ++i) frames_[i].message.descriptors.clear();
     }

@@ -78,11 +78,16 @@ bool is_sensitive(MessageType type) {
 
 std::string_view to_string(Service service) {
     switch (service) {
-        case Service::smtp: return "smtp";
-        case Service::submission: return "submission";
-        case Service::imap: return "imap";
-        case Service::pop3: return "pop3";
-        case Service::admin: break;
+        case Service::smtp:
+            return "smtp";
+        case Service::submission:
+            return "submission";
+        case Service::imap:
+            return "imap";
+        case Service::pop3:
+            return "pop3";
+        case Service::admin:
+            break;
     }
     return "admin";
 }
@@ -227,7 +232,8 @@ Parsed<AuthAnswer> AuthAnswer::decode(std::string_view bytes) {
             answer.outcome = AuthBusy{std::move(reason)};
             break;
         }
-        default: return ParseError("unknown outcome", 0);
+        default:
+            return ParseError("unknown outcome", 0);
     }
     return finish(in, std::move(answer));
 }
@@ -406,8 +412,10 @@ struct WriteSelector {
 
 Parsed<QueueCommand::Selector> read_selector(ByteReader& in) {
     switch (in.u8()) {
-        case 0: return QueueCommand::Selector(QueueCommand::All{});
-        case 1: return QueueCommand::Selector(QueueId(in.varint()));
+        case 0:
+            return QueueCommand::Selector(QueueCommand::All{});
+        case 1:
+            return QueueCommand::Selector(QueueId(in.varint()));
         case 2: {
             TRY(domain, read_text(in, kShortText));
             return QueueCommand::Selector(QueueCommand::ToDomain{std::move(domain)});
@@ -416,7 +424,8 @@ Parsed<QueueCommand::Selector> read_selector(ByteReader& in) {
             TRY(address, read_text(in, kShortText * 4));
             return QueueCommand::Selector(QueueCommand::ToRecipient{std::move(address)});
         }
-        default: return ParseError("unknown selector", 0);
+        default:
+            return ParseError("unknown selector", 0);
     }
 }
 

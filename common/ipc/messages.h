@@ -1,5 +1,6 @@
-// Every message between the daemons. Values with a strict binary form: decode() refuses unknown enumerators, lengths over the
-// bounds, and bytes left over, since a daemon that talks to strangers may have been taken over.
+// Every message between the daemons. Values with a strict binary form: decode() refuses unknown enumerators,
+// lengths over the bounds, and bytes left over, since a daemon that talks to strangers may have been taken
+// over.
 #pragma once
 
 #include <cstdint>
@@ -73,13 +74,13 @@ struct Refused {
 
 // One answer out of the four that AuthStep can get.
 struct AuthChallenge {
-    Secret bytes;                        // for the client, before base64
-    std::uint64_t conversation = 0;      // for the next step
+    Secret bytes;                    // for the client, before base64
+    std::uint64_t conversation = 0;  // for the next step
 };
 struct AuthSuccess {
     AccountId account;
-    std::string login;        // canonical login address
-    Secret final_bytes;       // SCRAM's server-final-message; empty for mechanisms without one
+    std::string login;   // canonical login address
+    Secret final_bytes;  // SCRAM's server-final-message; empty for mechanisms without one
 };
 struct AuthFailure {
     std::string reason;  // for the log; the client hears a fixed text
@@ -102,7 +103,8 @@ struct AuthStep {
     Service service = Service::imap;
     net::IpAddress client_ip;
     std::string mechanism;  // upper case; of the first step
-    bool has_initial = false;  // whether client_bytes of the first step is an initial response (which may be empty)
+    bool has_initial =
+        false;  // whether client_bytes of the first step is an initial response (which may be empty)
     Secret client_bytes;       // decoded from base64
     std::string binding_type;  // `tls-exporter`...: the bindings this connection can offer
     std::string binding_data;
@@ -134,7 +136,7 @@ struct DeliverAnswer {
     static constexpr MessageType kType = MessageType::deliver_answer;
     enum class Outcome : std::uint8_t { accepted, transient, permanent };
     Outcome outcome = Outcome::transient;
-    std::string text;  // `4.3.1 Mail system full`: enhanced code and text; empty when accepted
+    std::string text;            // `4.3.1 Mail system full`: enhanced code and text; empty when accepted
     std::uint64_t queue_id = 0;  // of the part that goes on to other servers; zero if none does
     std::string encode() const;
     static Parsed<DeliverAnswer> decode(std::string_view bytes);
@@ -157,13 +159,15 @@ struct DeliverMessage {
 
 struct ChangeAnswer {
     static constexpr MessageType kType = MessageType::change_answer;
-    std::uint8_t error = 0;  // 0: done, and `bytes` is the result; else a store error code, and `bytes` its text
+    std::uint8_t error =
+        0;  // 0: done, and `bytes` is the result; else a store error code, and `bytes` its text
     std::string bytes;
     std::string encode() const;
     static Parsed<ChangeAnswer> decode(std::string_view bytes);
 };
 
-// A change to an account's mailboxes; common/store knows what the bytes mean. One descriptor for each message appended.
+// A change to an account's mailboxes; common/store knows what the bytes mean. One descriptor for each message
+// appended.
 struct ApplyChange {
     static constexpr MessageType kType = MessageType::apply_change;
     using Answer = ChangeAnswer;

@@ -1,14 +1,13 @@
 #include "common/ipc/notices.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/base/bytes.h"
 #include "common/net/listener.h"
@@ -39,7 +38,8 @@ void merge(ChangeNotice& into, const ChangeNotice& from) {
         return;
     }
     for (const MailboxId mailbox : from.mailboxes) {
-        if (std::ranges::find(into.mailboxes, mailbox) == into.mailboxes.end()) into.mailboxes.push_back(mailbox);
+        if (std::ranges::find(into.mailboxes, mailbox) == into.mailboxes.end())
+            into.mailboxes.push_back(mailbox);
     }
     if (into.mailboxes.size() > kMaxMailboxes) into.mailboxes.clear();
 }
@@ -82,7 +82,8 @@ Parsed<NoticeBatch> NoticeBatch::decode(std::string_view bytes) {
 }
 
 bool NoticeSender::send_one(const std::string& datagram) {
-    if (socket_ && ::send(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
+    if (socket_ && ::send(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+        return true;
     if (socket_ && errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET) return false;
     // Not connected, or the receiver was started anew.
     const UnixAddress address(path_);

@@ -1,14 +1,15 @@
-// "Account 7 changed": datagrams from deliver to imapd. A lost one is harmless: the index is the truth, and the receiver
-// learns from a gap in the numbers that it should look everywhere.
+// "Account 7 changed": datagrams from deliver to imapd. A lost one is harmless: the index is the truth, and
+// the receiver learns from a gap in the numbers that it should look everywhere.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
 
 #include "common/base/file_descriptor.h"
 #include "common/base/ids.h"
@@ -37,7 +38,8 @@ struct NoticeBatch {
 class NoticeSender {
 public:
     explicit NoticeSender(std::string path) : path_(std::move(path)) {}
-    // Notices of one account are merged; all go out in as few datagrams as hold them. False: the receiver is away or slow.
+    // Notices of one account are merged; all go out in as few datagrams as hold them. False: the receiver is
+    // away or slow.
     bool send(std::span<const ChangeNotice> notices);
 
 private:
@@ -61,7 +63,8 @@ class NoticeReceiver {
 public:
     NoticeReceiver(boost::asio::io_context& context, FileDescriptor bound);
     ~NoticeReceiver();
-    // All that has come, at least one notice (or `lost`). Malformed datagrams are skipped. Fails with `cancelled` or `timed_out`.
+    // All that has come, at least one notice (or `lost`). Malformed datagrams are skipped. Fails with
+    // `cancelled` or `timed_out`.
     net::Task<net::IoResult<Received>> receive(net::Timeout timeout);
 
 private:

@@ -1,8 +1,7 @@
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/ipc/channel.h"
 #include "common/ipc/connection.h"
@@ -18,7 +17,8 @@ struct Server::State : std::enable_shared_from_this<State> {
 
     State(net::IoThreads& pool, ServerOptions given, Handler what)
         : threads(pool), options(std::move(given)), handler(std::move(what)) {
-        for (std::size_t i = 0; i < pool.size(); ++i) groups.push_back(std::make_unique<net::TaskGroup>(pool.context(i)));
+        for (std::size_t i = 0; i < pool.size(); ++i)
+            groups.push_back(std::make_unique<net::TaskGroup>(pool.context(i)));
     }
 
     static net::Task<void> run(std::shared_ptr<State> self, net::Stream stream);
@@ -46,7 +46,9 @@ struct Server::State : std::enable_shared_from_this<State> {
 class Server::State::Link final : public Connection {
 public:
     Link(net::Stream stream, net::TaskGroup& tasks, std::shared_ptr<State> owner, const PeerInfo& peer)
-        : Connection(std::move(stream), owner->options.limits, tasks), owner_(std::move(owner)), peer_(peer) {}
+        : Connection(std::move(stream), owner->options.limits, tasks),
+          owner_(std::move(owner)),
+          peer_(peer) {}
 
     const PeerInfo& peer() const { return peer_; }
     // Until no request is in hand and all replies are out.
@@ -80,7 +82,8 @@ private:
 };
 
 bool Server::State::Link::greet(const Frame& frame, std::string& problem) {
-    const auto hello = frame.message.type == MessageType::hello ? Hello::decode(frame.message.payload) : ParseError("no Hello first", 0);
+    const auto hello = frame.message.type == MessageType::hello ? Hello::decode(frame.message.payload)
+                                                                : ParseError("no Hello first", 0);
     if (!hello || hello->version != kProtocolVersion) {
         problem = hello ? "the peer speaks another version of the protocol" : std::string(hello.error().what);
         return false;
@@ -129,10 +132,12 @@ void Server::State::Link::finished(std::uint32_t id, std::size_t request_bytes, 
 }
 
 bool Server::State::may_connect(const PeerInfo& peer) const {
-    return peer.uid == 0 || peer.uid == geteuid() || std::ranges::find(options.allowed_users, peer.uid) != options.allowed_users.end();
+    return peer.uid == 0 || peer.uid == geteuid() ||
+           std::ranges::find(options.allowed_users, peer.uid) != options.allowed_users.end();
 }
 
 net::Task<void> Server::State::run(std::shared_ptr<State> self, net::Stream stream) {
+    if (!self) co_return;
     PeerInfo peer;
     ucred credentials{};
     socklen_t size = sizeof credentials;
@@ -149,7 +154,8 @@ net::Task<void> Server::State::run(std::shared_ptr<State> self, net::Stream stre
     const std::string reason = co_await Connection::read_all(link);
     const bool stopping = co_await net::stop_requested();
     if (!stopping) {
-        if (reason != "closed by peer" && reason != "closed") self->complain(link->peer().program + ": " + reason);
+        if (reason != "closed by peer" && reason != "closed")
+            self->complain(link->peer().program + ": " + reason);
         link->close();
     }
     co_await Link::drain(link);
@@ -164,11 +170,15 @@ Server::Server(net::IoThreads& threads, FileDescriptor listening, ServerOptions 
     listener.on_problem = state_->options.on_problem;
     // The listener is part of the state: its sessions hold the state, it must not.
     const std::weak_ptr<State> weak = state_;
-    state_->listener = std::make_unique<net::Listener>(threads, std::move(listening), std::move(listener),
-                                                       [weak](net::Stream stream) { return State::run(weak.lock(), std::move(stream)); });
+    state_->listener = std::make_unique<net::Listener>(
+        threads, std::move(listening), std::move(listener),
+        [weak](net::Stream stream) { return State::run(weak.lock(), std::move(stream)); });
 }
 
-Server::~Server() = default;
+Server::~Server() {
+    // While the threads' contexts are there for sure: the rest may go with the last of their tasks.
+    state_->listener.reset();
+}
 
 void Server::on_disconnect(std::function<void(const PeerInfo&)> callback) {
     state_->disconnected = std::move(callback);

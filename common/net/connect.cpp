@@ -1,13 +1,13 @@
 #include "common/net/connect.h"
 
+#include <cerrno>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <cerrno>
-#include <cstring>
 
 #include "common/net/native_address.h"
 
@@ -25,7 +25,9 @@ struct Begun {
 
 Begun begin_connect(const SocketAddress& to, const ConnectOptions& options) {
     const NativeAddress native(to);
-    Begun begun{FileDescriptor(::socket(native.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP)), 0};
+    Begun begun{
+        FileDescriptor(::socket(native.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP)),
+        0};
     if (!begun.socket) {
         begun.failure = errno;
         return begun;
@@ -41,7 +43,8 @@ Begun begin_connect(const SocketAddress& to, const ConnectOptions& options) {
             return begun;
         }
     }
-    if (::connect(begun.socket.get(), native.get(), native.size()) != 0 && errno != EINPROGRESS) begun.failure = errno;
+    if (::connect(begun.socket.get(), native.get(), native.size()) != 0 && errno != EINPROGRESS)
+        begun.failure = errno;
     return begun;
 }
 

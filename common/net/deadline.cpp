@@ -6,9 +6,9 @@ namespace mailstead::net {
 
 namespace asio = boost::asio;
 
-// All deadlines of one io_context in a tree, and one timer for the earliest. The timer is set anew only when an earlier one
-// comes; when it fires for one that was disarmed since, it looks for the next: the usual case, an operation that ends
-// before its deadline, touches no timer.
+// All deadlines of one io_context in a tree, and one timer for the earliest. The timer is set anew only when
+// an earlier one comes; when it fires for one that was disarmed since, it looks for the next: the usual case,
+// an operation that ends before its deadline, touches no timer.
 class DeadlineQueue final : public asio::execution_context::service {
 public:
     static inline asio::execution_context::id id;

@@ -15,7 +15,9 @@ enum class Wake : std::uint8_t { notified, timed_out, cancelled };
 struct Event::State {
     struct Timer : Deadline {
         explicit Timer(State* whose) : Deadline(&on_expire), owner(whose) {}
-        static void on_expire(Deadline& deadline) { static_cast<Timer&>(deadline).owner->parking.release(Wake::timed_out); }
+        static void on_expire(Deadline& deadline) {
+            static_cast<Timer&>(deadline).owner->parking.release(Wake::timed_out);
+        }
         State* owner;
     };
 

@@ -1,8 +1,9 @@
 // How one task wakes another on the same thread.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <memory>
+
+#include <boost/asio/io_context.hpp>
 
 #include "common/net/io_result.h"
 #include "common/net/task.h"

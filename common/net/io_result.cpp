@@ -1,11 +1,11 @@
 #include "common/net/io_result.h"
 
-#include <openssl/err.h>
-#include <openssl/x509_vfy.h>
-
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 
 namespace mailstead::net {
 
@@ -21,17 +21,27 @@ std::string tls_text(unsigned long code) {
 std::string describe(const IoError& error) {
     const auto errno_text = [&] { return std::generic_category().message(static_cast<int>(error.code)); };
     switch (error.kind) {
-        case IoFailure::closed: return "connection closed by peer";
-        case IoFailure::timed_out: return "timed out";
-        case IoFailure::cancelled: return "cancelled";
-        case IoFailure::interrupted: return "interrupted";
-        case IoFailure::reset: return "connection lost";
-        case IoFailure::refused: return "connection refused";
-        case IoFailure::unreachable: return error.code != 0 ? errno_text() : "unreachable";
-        case IoFailure::tls: return tls_text(error.code);
+        case IoFailure::closed:
+            return "connection closed by peer";
+        case IoFailure::timed_out:
+            return "timed out";
+        case IoFailure::cancelled:
+            return "cancelled";
+        case IoFailure::interrupted:
+            return "interrupted";
+        case IoFailure::reset:
+            return "connection lost";
+        case IoFailure::refused:
+            return "connection refused";
+        case IoFailure::unreachable:
+            return error.code != 0 ? errno_text() : "unreachable";
+        case IoFailure::tls:
+            return tls_text(error.code);
         case IoFailure::untrusted:
-            return std::string("certificate not trusted: ") + X509_verify_cert_error_string(static_cast<long>(error.code));
-        case IoFailure::system: break;
+            return std::string("certificate not trusted: ") +
+                   X509_verify_cert_error_string(static_cast<long>(error.code));
+        case IoFailure::system:
+            break;
     }
     return errno_text();
 }
@@ -42,17 +52,22 @@ IoError io_error_from_errno(int error_number) {
         case ECONNRESET:
         case EPIPE:
         case ECONNABORTED:
-        case ENOTCONN: return {IoFailure::reset, code};
-        case ECONNREFUSED: return {IoFailure::refused, code};
-        case ETIMEDOUT: return {IoFailure::timed_out, code};
+        case ENOTCONN:
+            return {IoFailure::reset, code};
+        case ECONNREFUSED:
+            return {IoFailure::refused, code};
+        case ETIMEDOUT:
+            return {IoFailure::timed_out, code};
         case ENETUNREACH:
         case EHOSTUNREACH:
         case ENETDOWN:
         case EHOSTDOWN:
         case EADDRNOTAVAIL:
         case EAFNOSUPPORT:
-        case ENOENT: return {IoFailure::unreachable, code};
-        default: return {IoFailure::system, code};
+        case ENOENT:
+            return {IoFailure::unreachable, code};
+        default:
+            return {IoFailure::system, code};
     }
 }
 

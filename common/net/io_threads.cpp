@@ -1,12 +1,12 @@
 #include "common/net/io_threads.h"
 
-#include <pthread.h>
-
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
 #include <csignal>
+#include <pthread.h>
 #include <string>
 #include <thread>
+
+#include <boost/asio/executor_work_guard.hpp>
 
 namespace mailstead::net {
 

@@ -1,16 +1,17 @@
 // One io_context and one thread per core.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <cstddef>
 #include <memory>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
 namespace mailstead::net {
 
-// Contexts exist from construction; threads run from start() to join(). All functions may be called from any thread outside
-// the pool.
+// Contexts exist from construction; threads run from start() to join(). All functions may be called from any
+// thread outside the pool.
 class IoThreads {
 public:
     // 0: one per core.

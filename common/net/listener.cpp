@@ -1,22 +1,22 @@
 #include "common/net/listener.h"
 
 #include <arpa/inet.h>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
 #include <fcntl.h>
+#include <map>
+#include <mutex>
 #include <netinet/in.h>
+#include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
-#include <condition_variable>
-#include <cstring>
-#include <map>
-#include <mutex>
-#include <optional>
 
 #include "common/net/event.h"
 #include "common/net/native_address.h"
@@ -61,7 +61,8 @@ Result<FileDescriptor> bind_path(const std::string& path, unsigned mode, int typ
     ::unlink(path.c_str());
     // The mode of the socket's file before bind counts at once: nobody slips in between bind and chmod.
     ::fchmod(socket.get(), mode);
-    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return system_failure(what);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return system_failure(what);
     if (::chmod(path.c_str(), mode) != 0) return system_failure(what);
     return socket;
 }
@@ -92,42 +93,58 @@ SocketAddress bound_address(const FileDescriptor& socket) {
 struct Listener::State : std::enable_shared_from_this<State> {
     using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
+    // What lives on the accepting thread. The accept loop owns it: an Asio object must go with its own
+    // io_context, and the State may go with another.
+    struct Acceptor {
+        explicit Acceptor(asio::io_context& context) : descriptor(context.get_executor()) {}
+        int fd() { return descriptor.native_handle(); }
+        void close() {
+            boost::system::error_code ignored;
+            descriptor.close(ignored);
+        }
+        Descriptor descriptor;
+        FileDescriptor spare{
+            ::open("/dev/null", O_RDONLY | O_CLOEXEC)};  // given up for a moment when descriptors run out
+        std::chrono::steady_clock::time_point complained{};
+    };
+
     State(IoThreads& pool, FileDescriptor bound, ListenerOptions given, Session what)
-        : threads(pool), options(std::move(given)), session(std::move(what)), where(bound_address(bound)), acceptor(pool.context(0)) {
+        : threads(pool),
+          options(std::move(given)),
+          session(std::move(what)),
+          where(bound_address(bound)),
+          listening(std::move(bound)) {
         max_connections = options.max_connections;
         max_per_address = options.max_per_address;
         for (std::size_t i = 0; i < pool.size(); ++i) {
             groups.push_back(std::make_unique<TaskGroup>(pool.context(i), options.on_exception));
         }
         accepting = std::make_unique<TaskGroup>(pool.context(0), options.on_exception);
-        fcntl(bound.get(), F_SETFL, O_NONBLOCK);
-        boost::system::error_code failure;
-        acceptor.assign(bound.get(), failure);
-        if (!failure) bound.release();
-        spare.reset();
-        spare = FileDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        fcntl(listening.get(), F_SETFL, O_NONBLOCK);
     }
 
-    static Task<void> accept_loop(std::shared_ptr<State> self);
+    void begin_accepting();
+    void end_accepting();
+    static Task<void> accept_loop(std::shared_ptr<State> self, std::shared_ptr<Acceptor> acceptor);
     static Task<void> run_session(std::shared_ptr<State> self, Stream stream, IpAddress counted_as);
-    bool accept_waiting();
+    bool accept_waiting(Acceptor& from);
     void admit(FileDescriptor socket, const SocketAddress& peer);
-    void begin(std::size_t index, FileDescriptor socket, const SocketAddress& peer, const IpAddress& counted_as);
+    void begin(std::size_t index, FileDescriptor socket, const SocketAddress& peer,
+               const IpAddress& counted_as);
     std::optional<Refusal> count_in(const IpAddress& counted_as);
     void count_out(const IpAddress& counted_as);
     void refuse(const FileDescriptor& socket, Refusal why) const;
-    void shed_one();
+    void shed_one(Acceptor& from);
 
     IoThreads& threads;
     ListenerOptions options;
     Session session;
     SocketAddress where;
-    Descriptor acceptor;
-    FileDescriptor spare;  // given up for a moment when descriptors run out
+    FileDescriptor listening;  // until it is the acceptor's
+    std::weak_ptr<Acceptor> acceptor;
     std::vector<std::unique_ptr<TaskGroup>> groups;
     std::unique_ptr<TaskGroup> accepting;
     std::size_t next_thread = 0;
-    std::chrono::steady_clock::time_point complained{};
 
     mutable std::mutex mutex;
     std::condition_variable idle;
@@ -179,7 +196,8 @@ void Listener::State::admit(FileDescriptor socket, const SocketAddress& peer) {
                });
 }
 
-void Listener::State::begin(std::size_t index, FileDescriptor socket, const SocketAddress& peer, const IpAddress& counted_as) {
+void Listener::State::begin(std::size_t index, FileDescriptor socket, const SocketAddress& peer,
+                            const IpAddress& counted_as) {
     Stream stream(threads.context(index), std::move(socket), peer);
     if (!stream.is_open()) return count_out(counted_as);
     groups[index]->spawn(run_session(shared_from_this(), std::move(stream), counted_as));
@@ -194,33 +212,36 @@ Task<void> Listener::State::run_session(std::shared_ptr<State> self, Stream stre
     co_await self->session(std::move(stream));
 }
 
-// Out of descriptors: takes the next connection with the spare one and hangs up, else it would wait (and wake us) forever.
-void Listener::State::shed_one() {
-    spare.reset();
-    const FileDescriptor unlucky(::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
+// Out of descriptors: takes the next connection with the spare one and hangs up, else it would wait (and wake
+// us) forever.
+void Listener::State::shed_one(Acceptor& from) {
+    from.spare.reset();
+    const FileDescriptor unlucky(::accept4(from.fd(), nullptr, nullptr, SOCK_CLOEXEC));
     if (unlucky) refuse(unlucky, Refusal::server_full);
 }
 
 // False when the kernel lacks something and a pause is due.
-bool Listener::State::accept_waiting() {
+bool Listener::State::accept_waiting(Acceptor& from) {
     // Bounded, so that a flood of connections does not starve the sessions of this thread.
     for (int i = 0; i < 64; ++i) {
         sockaddr_storage storage{};
         socklen_t size = sizeof storage;
-        FileDescriptor socket(::accept4(acceptor.native_handle(), reinterpret_cast<sockaddr*>(&storage), &size,
-                                        SOCK_CLOEXEC | SOCK_NONBLOCK));
+        FileDescriptor socket(
+            ::accept4(from.fd(), reinterpret_cast<sockaddr*>(&storage), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (socket) {
-            admit(std::move(socket), SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&storage), size));
+            admit(std::move(socket),
+                  SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&storage), size));
             continue;
         }
         if (errno == EAGAIN) return true;
-        if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) continue;  // the connection is gone already
+        if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+            continue;  // the connection is gone already
         const std::string reason = std::strerror(errno);
-        shed_one();
-        spare = FileDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        shed_one(from);
+        from.spare = FileDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         const auto time = std::chrono::steady_clock::now();
-        if (options.on_problem && time - complained > std::chrono::seconds(1)) {
-            complained = time;
+        if (options.on_problem && time - from.complained > std::chrono::seconds(1)) {
+            from.complained = time;
             options.on_problem("cannot accept connections: " + reason);
         }
         return false;
@@ -228,36 +249,54 @@ bool Listener::State::accept_waiting() {
     return true;
 }
 
-Task<void> Listener::State::accept_loop(std::shared_ptr<State> self) {
+Task<void> Listener::State::accept_loop(std::shared_ptr<State> self, std::shared_ptr<Acceptor> from) {
     static constexpr Timeout kPause{50};
-    while (self->acceptor.is_open()) {
-        const auto waited = co_await self->acceptor.async_wait(asio::posix::descriptor_base::wait_read, asio::as_tuple(asio::use_awaitable));
-        if (std::get<0>(waited) || !self->acceptor.is_open()) break;
-        if (self->accept_waiting()) continue;
+    while (from->descriptor.is_open()) {
+        const auto waited = co_await from->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
+                                                                 asio::as_tuple(asio::use_awaitable));
+        if (std::get<0>(waited) || !from->descriptor.is_open()) break;
+        if (self->accept_waiting(*from)) continue;
         const auto slept = co_await sleep_for(kPause);
         if (!slept) break;
     }
-    boost::system::error_code ignored;
-    self->acceptor.close(ignored);
+    from->close();
+}
+
+void Listener::State::begin_accepting() {
+    if (!listening) return;  // stopped before it began
+    auto fresh = std::make_shared<Acceptor>(threads.context(0));
+    boost::system::error_code failure;
+    fresh->descriptor.assign(listening.get(), failure);
+    if (failure) {
+        if (options.on_problem)
+            options.on_problem("cannot watch " + where.to_string() + ": " + failure.message());
+        return;
+    }
+    listening.release();
+    acceptor = fresh;
+    accepting->spawn(accept_loop(shared_from_this(), std::move(fresh)));
+}
+
+void Listener::State::end_accepting() {
+    listening.reset();
+    if (const auto current = acceptor.lock()) current->close();
+    accepting->request_stop();
 }
 
 Listener::Listener(IoThreads& threads, FileDescriptor listening, ListenerOptions options, Session session)
-    : state_(std::make_shared<State>(threads, std::move(listening), std::move(options), std::move(session))) {}
+    : state_(std::make_shared<State>(threads, std::move(listening), std::move(options), std::move(session))) {
+}
 
 Listener::~Listener() {
     stop_accepting();
 }
 
 void Listener::start() {
-    asio::post(state_->threads.context(0), [state = state_] { state->accepting->spawn(State::accept_loop(state)); });
+    asio::post(state_->threads.context(0), [state = state_] { state->begin_accepting(); });
 }
 
 void Listener::stop_accepting() {
-    asio::post(state_->threads.context(0), [state = state_] {
-        boost::system::error_code ignored;
-        state->acceptor.close(ignored);
-        state->accepting->request_stop();
-    });
+    asio::post(state_->threads.context(0), [state = state_] { state->end_accepting(); });
 }
 
 void Listener::request_stop() {

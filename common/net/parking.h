@@ -1,13 +1,14 @@
 // A place where one coroutine waits for a value.
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <optional>
-#include <utility>
 
 #include "common/net/task.h"
 
@@ -23,15 +24,17 @@ public:
 
     bool occupied() const { return handler_.has_value(); }
 
-    // Waits for release(). When the task is asked to stop (`total`) or aborted (`terminal`), `on_cancel` is called, which releases if
-    // that is to end the wait.
+    // Waits for release(). When the task is asked to stop (`total`) or aborted (`terminal`), `on_cancel` is
+    // called, which releases if that is to end the wait.
     template <class Owner>
     Task<T> park(Owner* owner, void (*on_cancel)(Owner*, boost::asio::cancellation_type)) {
         co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(T)>(
             [](auto handler, Parking* self, Owner* whose, auto cancelled) {
                 auto slot = boost::asio::get_associated_cancellation_slot(handler);
                 self->handler_.emplace(std::move(handler));
-                if (slot.is_connected()) slot.assign([whose, cancelled](boost::asio::cancellation_type type) { cancelled(whose, type); });
+                if (slot.is_connected())
+                    slot.assign(
+                        [whose, cancelled](boost::asio::cancellation_type type) { cancelled(whose, type); });
             },
             boost::asio::use_awaitable, this, owner, on_cancel);
     }

@@ -8,7 +8,8 @@
 
 namespace mailstead::net {
 
-// Owns no memory while empty and released: a connection that waits for its next command costs no buffer. Not thread-safe.
+// Owns no memory while empty and released: a connection that waits for its next command costs no buffer. Not
+// thread-safe.
 class ReadBuffer {
 public:
     ReadBuffer() = default;

@@ -1,9 +1,8 @@
 #include "common/net/socket_address.h"
 
+#include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
-
-#include <cstring>
 
 #include "common/base/text.h"
 
@@ -33,7 +32,8 @@ bool within(const IpAddress& ip, const char* network, unsigned prefix) {
 
 Parsed<IpAddress> parse_ip(std::string_view text) {
     // No zones: an interface name has no place in a mail configuration or a peer's claim.
-    if (text.empty() || text.size() > 45 || text.find('%') != text.npos) return ParseError("not an IP address", 0);
+    if (text.empty() || text.size() > 45 || text.find('%') != text.npos)
+        return ParseError("not an IP address", 0);
     boost::system::error_code failure;
     const IpAddress ip = asio::ip::make_address(std::string(text), failure);
     if (failure) return ParseError("not an IP address", 0);

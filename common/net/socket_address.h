@@ -1,11 +1,12 @@
 // IP addresses and ports as values.
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <boost/asio/ip/address.hpp>
 
 #include "common/base/result.h"
 
@@ -34,7 +35,8 @@ struct SocketAddress {
 
     // `192.0.2.1:25`, `[2001:db8::1]:25`.
     static Parsed<SocketAddress> parse(std::string_view text);
-    // From getpeername and the like; unspecified with port 0 for other families than IP. IPv4-mapped becomes IPv4.
+    // From getpeername and the like; unspecified with port 0 for other families than IP. IPv4-mapped becomes
+    // IPv4.
     static SocketAddress from_native(const sockaddr* address, std::size_t size);
     std::string to_string() const;
 

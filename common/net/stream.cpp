@@ -1,19 +1,19 @@
 #include "common/net/stream.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
-#include <cstring>
+#include <openssl/err.h>
 
 #include "common/net/stream_state.h"
 
@@ -36,7 +36,8 @@ char* scratch() {
     return memory.get();
 }
 
-// SSL_get_error judges by the thread's error queue and errno, which other users of OpenSSL on this thread fill too.
+// SSL_get_error judges by the thread's error queue and errno, which other users of OpenSSL on this thread
+// fill too.
 void forget_errors() {
     ERR_clear_error();
     errno = 0;
@@ -62,7 +63,8 @@ void Stream::State::Waiter::on_expire(Deadline& deadline) {
     waiter.owner->kick();
 }
 
-Stream::State::State(asio::io_context& where, FileDescriptor connected, std::optional<SocketAddress> known_peer)
+Stream::State::State(asio::io_context& where, FileDescriptor connected,
+                     std::optional<SocketAddress> known_peer)
     : context(where), socket(where.get_executor()) {
     if (!connected) return;
     const int fd = connected.get();
@@ -95,8 +97,9 @@ void Stream::State::close() {
 }
 
 std::optional<IoError> Stream::State::reason_to_end(Waiter& waiter, asio::cancellation_type stop) {
-    const bool stopped = waiter.yields == Yields::to_stop ? stop != asio::cancellation_type::none
-                                                          : (stop & asio::cancellation_type::terminal) != asio::cancellation_type::none;
+    const bool stopped = waiter.yields == Yields::to_stop
+                             ? stop != asio::cancellation_type::none
+                             : (stop & asio::cancellation_type::terminal) != asio::cancellation_type::none;
     if (cancelled || stopped || !socket.is_open()) return IoError(IoFailure::cancelled, 0);
     if (waiter.interruptible && interrupted) {
         interrupted = false;
@@ -149,8 +152,8 @@ Attempt Stream::State::try_read(char* into, std::size_t size) {
 }
 
 // One TLS record's worth: a single long piece as it lies, several short ones joined.
-std::size_t Stream::State::chunk(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset,
-                                 std::string_view& bytes) {
+std::size_t Stream::State::chunk(std::span<const std::string_view> pieces, std::size_t first,
+                                 std::size_t offset, std::string_view& bytes) {
     const std::string_view head = pieces[first].substr(offset);
     if (head.size() >= kTlsRecord || first + 1 == pieces.size()) {
         bytes = head.substr(0, kTlsRecord);
@@ -167,7 +170,8 @@ std::size_t Stream::State::chunk(std::span<const std::string_view> pieces, std::
     return used;
 }
 
-Attempt Stream::State::try_write(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset) {
+Attempt Stream::State::try_write(std::span<const std::string_view> pieces, std::size_t first,
+                                 std::size_t offset) {
     if (ssl != nullptr) {
         std::string_view bytes;
         if (chunk(pieces, first, offset, bytes) == 0) return {Attempt::Kind::done, 0, {}};
@@ -244,7 +248,8 @@ Task<IoResult<std::size_t>> Stream::fill(ReadBuffer& buffer, Timeout timeout) {
         const auto reason = state.reason_to_end(state.reader, stop.cancelled());
         if (reason) co_return *reason;
         const bool direct = buffer.room() >= kDirectRead;
-        const std::span<char> space = direct ? buffer.prepare(buffer.room()) : std::span<char>(scratch(), kScratch);
+        const std::span<char> space =
+            direct ? buffer.prepare(buffer.room()) : std::span<char>(scratch(), kScratch);
         const Attempt attempt = state.try_read(space.data(), space.size());
         if (attempt.kind == Attempt::Kind::done) {
             if (direct) {
@@ -268,7 +273,8 @@ Task<IoResult<void>> Stream::wait_readable(Timeout timeout) {
     // What TLS holds decrypted, or half received, no longer makes the socket readable.
     if (state.ssl != nullptr && SSL_has_pending(state.ssl) == 1) co_return IoResult<void>();
     state.reader.interruptible = true;
-    const auto waited = co_await state.wait(state.reader, State::WaitType::wait_read, State::Clock::now() + timeout);
+    const auto waited =
+        co_await state.wait(state.reader, State::WaitType::wait_read, State::Clock::now() + timeout);
     state.reader.interruptible = false;
     co_return waited;
 }
@@ -276,14 +282,16 @@ Task<IoResult<void>> Stream::wait_readable(Timeout timeout) {
 Task<IoResult<void>> Stream::wait_writable(Timeout timeout) {
     if (!is_open()) co_return IoError(IoFailure::cancelled, 0);
     State& state = *state_;
-    const auto waited = co_await state.wait(state.writer, State::WaitType::wait_write, State::Clock::now() + timeout);
+    const auto waited =
+        co_await state.wait(state.writer, State::WaitType::wait_write, State::Clock::now() + timeout);
     co_return waited;
 }
 
 Task<IoResult<void>> Stream::wait_connected(Timeout timeout) {
     if (!is_open()) co_return IoError(IoFailure::cancelled, 0);
     State& state = *state_;
-    const auto waited = co_await state.wait(state.reader, State::WaitType::wait_write, State::Clock::now() + timeout);
+    const auto waited =
+        co_await state.wait(state.reader, State::WaitType::wait_write, State::Clock::now() + timeout);
     co_return waited;
 }
 
@@ -322,7 +330,8 @@ Task<IoResult<void>> Stream::write_all(std::span<const std::string_view> pieces,
             }
             continue;
         }
-        const auto waited = co_await state.wait_for(state.writer, attempt.kind, State::Clock::now() + timeout);
+        const auto waited =
+            co_await state.wait_for(state.writer, attempt.kind, State::Clock::now() + timeout);
         if (!waited) co_return waited.error();
     }
     co_return IoResult<void>();

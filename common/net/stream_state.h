@@ -1,10 +1,10 @@
 // The inside of Stream. Private to common/net.
 #pragma once
 
-#include <openssl/ssl.h>
+#include <optional>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <optional>
+#include <openssl/ssl.h>
 
 #include "common/net/deadline.h"
 #include "common/net/stream.h"
@@ -45,7 +45,8 @@ struct Stream::State {
     // Makes pending waits look again at why they wait.
     void kick();
     void close();
-    static std::size_t chunk(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset, std::string_view& bytes);
+    static std::size_t chunk(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset,
+                             std::string_view& bytes);
 
     Attempt try_read(char* into, std::size_t size);
     Attempt try_write(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset);

@@ -1,11 +1,11 @@
+#include <array>
+#include <cerrno>
+
+#include <boost/asio/this_coro.hpp>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
-
-#include <array>
-#include <boost/asio/this_coro.hpp>
-#include <cerrno>
 
 #include "common/net/stream_state.h"
 
@@ -17,18 +17,23 @@ Attempt Stream::State::tls_outcome(int result) {
     const int system_error = errno;
     const int reason = SSL_get_error(ssl, result);
     switch (reason) {
-        case SSL_ERROR_WANT_READ: return {Attempt::Kind::want_read, 0, {}};
-        case SSL_ERROR_WANT_WRITE: return {Attempt::Kind::want_write, 0, {}};
-        case SSL_ERROR_ZERO_RETURN: return {Attempt::Kind::failed, 0, IoError(IoFailure::closed, 0)};
+        case SSL_ERROR_WANT_READ:
+            return {Attempt::Kind::want_read, 0, {}};
+        case SSL_ERROR_WANT_WRITE:
+            return {Attempt::Kind::want_write, 0, {}};
+        case SSL_ERROR_ZERO_RETURN:
+            return {Attempt::Kind::failed, 0, IoError(IoFailure::closed, 0)};
         case SSL_ERROR_SYSCALL: {
             broken = true;
             ERR_clear_error();
-            return {Attempt::Kind::failed, 0, system_error != 0 ? io_error_from_errno(system_error) : IoError(IoFailure::reset, 0)};
+            return {Attempt::Kind::failed, 0,
+                    system_error != 0 ? io_error_from_errno(system_error) : IoError(IoFailure::reset, 0)};
         }
         default: {
             broken = true;
             const unsigned long code = ERR_peek_last_error();
-            // The queue belongs to the thread: what stays in it would be taken for another connection's error.
+            // The queue belongs to the thread: what stays in it would be taken for another connection's
+            // error.
             ERR_clear_error();
             const bool cut_off = ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
             return {Attempt::Kind::failed, 0, IoError(cut_off ? IoFailure::reset : IoFailure::tls, code)};
@@ -58,7 +63,8 @@ Task<IoResult<void>> Stream::State::handshake(ssl_st* session, Timeout timeout) 
     }
 }
 
-Task<IoResult<void>> Stream::accept_tls(std::shared_ptr<TlsServerContext> context, ReadBuffer& plaintext, Timeout timeout) {
+Task<IoResult<void>> Stream::accept_tls(std::shared_ptr<TlsServerContext> context, ReadBuffer& plaintext,
+                                        Timeout timeout) {
     plaintext.clear();
     if (!is_open() || is_tls()) co_return IoError(IoFailure::cancelled, 0);
     ssl_st* const session = context->new_session();
@@ -66,17 +72,20 @@ Task<IoResult<void>> Stream::accept_tls(std::shared_ptr<TlsServerContext> contex
     co_return done;
 }
 
-Task<IoResult<void>> Stream::connect_tls(std::shared_ptr<TlsClientContext> context, const TlsClientRequest& request,
-                                         ReadBuffer& plaintext, Timeout timeout) {
+Task<IoResult<void>> Stream::connect_tls(std::shared_ptr<TlsClientContext> context,
+                                         const TlsClientRequest& request, ReadBuffer& plaintext,
+                                         Timeout timeout) {
     plaintext.clear();
     if (!is_open() || is_tls()) co_return IoError(IoFailure::cancelled, 0);
     const bool must_verify = request.verify != Verify::opportunistic;
     ssl_st* const session = context->new_session(request);
-    if (session == nullptr && request.verify == Verify::dane) co_return IoError(IoFailure::untrusted, X509_V_ERR_DANE_NO_MATCH);
+    if (session == nullptr && request.verify == Verify::dane)
+        co_return IoError(IoFailure::untrusted, X509_V_ERR_DANE_NO_MATCH);
     const auto done = co_await state_->handshake(session, timeout);
     if (!done) co_return done;
     const long verdict = SSL_get_verify_result(state_->ssl);
-    if (must_verify && verdict != X509_V_OK) co_return IoError(IoFailure::untrusted, static_cast<unsigned long>(verdict));
+    if (must_verify && verdict != X509_V_OK)
+        co_return IoError(IoFailure::untrusted, static_cast<unsigned long>(verdict));
     co_return done;
 }
 
@@ -95,7 +104,9 @@ TlsFacts Stream::tls_facts() const {
     if (SSL_is_server(ssl) == 0) {
         const long verdict = SSL_get_verify_result(ssl);
         const bool by_dane = SSL_get0_dane_authority(ssl, nullptr, nullptr) >= 0;
-        facts.peer_trust = verdict != X509_V_OK ? Trust::failed : by_dane ? Trust::dane_verified : Trust::verified;
+        facts.peer_trust = verdict != X509_V_OK ? Trust::failed
+                           : by_dane            ? Trust::dane_verified
+                                                : Trust::verified;
         if (verdict != X509_V_OK) facts.trust_detail = X509_verify_cert_error_string(verdict);
     }
     return facts;
@@ -110,7 +121,9 @@ std::string exporter_binding(SSL* ssl) {
     static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
     std::array<unsigned char, 32> key{};
     const unsigned char none = 0;
-    if (SSL_export_keying_material(ssl, key.data(), key.size(), kLabel.data(), kLabel.size(), &none, 0, 1) != 1) return {};
+    if (SSL_export_keying_material(ssl, key.data(), key.size(), kLabel.data(), kLabel.size(), &none, 0, 1) !=
+        1)
+        return {};
     return {reinterpret_cast<const char*>(key.data()), key.size()};
 }
 
@@ -126,7 +139,8 @@ std::string unique_binding(SSL* ssl) {
 
 // RFC 5929, 4.1: the certificate hashed with its signature's hash, MD5 and SHA-1 replaced by SHA-256.
 std::string end_point_binding(SSL* ssl) {
-    X509* const certificate = SSL_is_server(ssl) == 1 ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
+    X509* const certificate =
+        SSL_is_server(ssl) == 1 ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
     if (certificate == nullptr) return {};
     int hash = NID_undef;
     if (OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &hash, nullptr) != 1) return {};
@@ -144,9 +158,15 @@ std::string Stream::channel_binding(ChannelBinding kind) const {
     if (!is_tls()) return {};
     std::string binding;
     switch (kind) {
-        case ChannelBinding::tls_exporter: binding = exporter_binding(state_->ssl); break;
-        case ChannelBinding::tls_unique: binding = unique_binding(state_->ssl); break;
-        case ChannelBinding::tls_server_end_point: binding = end_point_binding(state_->ssl); break;
+        case ChannelBinding::tls_exporter:
+            binding = exporter_binding(state_->ssl);
+            break;
+        case ChannelBinding::tls_unique:
+            binding = unique_binding(state_->ssl);
+            break;
+        case ChannelBinding::tls_server_end_point:
+            binding = end_point_binding(state_->ssl);
+            break;
     }
     ERR_clear_error();
     return binding;

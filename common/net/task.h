@@ -1,8 +1,9 @@
 // The coroutine type of Mailstead.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
+
+#include <boost/asio/awaitable.hpp>
 
 namespace mailstead::net {
 

@@ -1,12 +1,13 @@
 #include "common/net/task_group.h"
 
+#include <list>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <list>
 
 #include "common/net/parking.h"
 
@@ -30,7 +31,8 @@ struct TaskGroup::State {
     }
     static void ignore(State*, asio::cancellation_type) {}
     // The frame at the bottom of every task.
-    static Task<void> run(std::shared_ptr<State> state, std::list<asio::cancellation_signal>::iterator signal, Task<void> task) {
+    static Task<void> run(std::shared_ptr<State> state, std::list<asio::cancellation_signal>::iterator signal,
+                          Task<void> task) {
         co_await asio::this_coro::throw_if_cancelled(false);
         // Everything may cancel: total is request_stop, terminal is abort.
         co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
@@ -56,9 +58,10 @@ void TaskGroup::spawn(Task<void> task) {
     State& state = *state_;
     const auto signal = state.signals.emplace(state.signals.end());
     asio::co_spawn(state.context, State::run(state_, signal, std::move(task)),
-                   asio::bind_cancellation_slot(signal->slot(), [owner = state_, signal](const std::exception_ptr& exception) {
-                       owner->finish(signal, exception);
-                   }));
+                   asio::bind_cancellation_slot(
+                       signal->slot(), [owner = state_, signal](const std::exception_ptr& exception) {
+                           owner->finish(signal, exception);
+                       }));
 }
 
 void TaskGroup::request_stop() {

@@ -23,7 +23,8 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::load(const TlsClient
         return permanent_error(tls::failure_text("CA file " + options.ca_file));
     }
     SSL_CTX_dane_enable(c);
-    // The handshake goes on whatever the certificate is; the verdict is looked at afterwards (Stream::connect_tls).
+    // The handshake goes on whatever the certificate is; the verdict is looked at afterwards
+    // (Stream::connect_tls).
     SSL_CTX_set_verify(c, SSL_VERIFY_NONE, nullptr);
     ERR_clear_error();
     return std::shared_ptr<TlsClientContext>(new TlsClientContext(std::move(state)));
@@ -36,8 +37,10 @@ struct FreeSession {
 };
 
 bool add_names(SSL* session, const TlsClientRequest& request) {
-    SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_SINGLE_LABEL_SUBDOMAINS);
-    if (!request.server_name.empty() && SSL_set1_host(session, request.server_name.c_str()) != 1) return false;
+    SSL_set_hostflags(session,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_SINGLE_LABEL_SUBDOMAINS);
+    if (!request.server_name.empty() && SSL_set1_host(session, request.server_name.c_str()) != 1)
+        return false;
     for (const std::string& name : request.names) {
         if (SSL_add1_host(session, name.c_str()) != 1) return false;
     }
@@ -53,7 +56,8 @@ bool add_tlsa(SSL* session, const TlsClientRequest& request) {
     for (const TlsaRecord& record : request.tlsa) {
         if (record.usage != 2 && record.usage != 3) continue;
         usable |= SSL_dane_tlsa_add(session, record.usage, record.selector, record.matching_type,
-                                    reinterpret_cast<const unsigned char*>(record.data.data()), record.data.size()) > 0;
+                                    reinterpret_cast<const unsigned char*>(record.data.data()),
+                                    record.data.size()) > 0;
     }
     return usable;
 }
@@ -66,12 +70,14 @@ ssl_st* TlsClientContext::new_session(const TlsClientRequest& request) const {
     SSL_set_connect_state(session.get());
     bool fit = false;
     if (request.verify == Verify::dane) {
-        // SSL_dane_enable sets the name to verify and SNI (RFC 7672, 8.1 asks for the TLSA base domain there).
+        // SSL_dane_enable sets the name to verify and SNI (RFC 7672, 8.1 asks for the TLSA base domain
+        // there).
         fit = add_tlsa(session.get(), request);
         for (const std::string& name : request.names) SSL_add1_host(session.get(), name.c_str());
     } else {
         fit = add_names(session.get(), request);
-        if (!request.server_name.empty()) SSL_set_tlsext_host_name(session.get(), request.server_name.c_str());
+        if (!request.server_name.empty())
+            SSL_set_tlsext_host_name(session.get(), request.server_name.c_str());
     }
     ERR_clear_error();
     return fit ? session.release() : nullptr;

@@ -1,11 +1,11 @@
 // What server and client contexts share. Private to common/net.
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <openssl/ssl.h>
 
 namespace mailstead::net::tls {
 

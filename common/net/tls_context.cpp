@@ -1,14 +1,14 @@
 #include "common/net/tls_context.h"
 
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
-#include <sys/stat.h>
-
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <cstring>
 #include <mutex>
+#include <sys/stat.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "common/net/tls_common.h"
 
@@ -27,7 +27,8 @@ std::string failure_text(std::string_view why) {
 ContextPointer new_context(const SSL_METHOD* method) {
     // OpenSSL writes with write(2): a peer that is gone must not end the process.
     struct sigaction pipe_action {};
-    if (sigaction(SIGPIPE, nullptr, &pipe_action) == 0 && pipe_action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+    if (sigaction(SIGPIPE, nullptr, &pipe_action) == 0 && pipe_action.sa_handler == SIG_DFL)
+        std::signal(SIGPIPE, SIG_IGN);
 
     ContextPointer context(SSL_CTX_new(method));
     if (!context) return context;
@@ -36,7 +37,8 @@ ContextPointer new_context(const SSL_METHOD* method) {
     SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                SSL_OP_PRIORITIZE_CHACHA);
     // Idle connections hold no record buffers; a write continues from wherever its bytes lie then.
-    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(
+        c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     // One system call for a record instead of two.
     SSL_CTX_set_read_ahead(c, 1);
     // Sessions live in tickets, with the clients.
@@ -62,8 +64,8 @@ constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr auto kBearMismatch = std::chrono::seconds(5);
 constexpr auto kComplainAgain = std::chrono::minutes(1);
 
-// The contexts after the first, found by the names in their certificates. Owned by the first one, as its extra data: a
-// connection keeps the first context alive, and this with it.
+// The contexts after the first, found by the names in their certificates. Owned by the first one, as its
+// extra data: a connection keeps the first context alive, and this with it.
 struct OtherCertificates {
     std::vector<ContextPointer> contexts;
 };
@@ -82,7 +84,8 @@ int choose_certificate(SSL* ssl, int*, void*) {
     const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
     SSL_CTX* const first = SSL_get_SSL_CTX(ssl);
-    const auto* const others = static_cast<const OtherCertificates*>(SSL_CTX_get_ex_data(first, others_index()));
+    const auto* const others =
+        static_cast<const OtherCertificates*>(SSL_CTX_get_ex_data(first, others_index()));
     const auto has_name = [name](SSL_CTX* context) {
         return X509_check_host(SSL_CTX_get0_certificate(context), name, std::strlen(name), 0, nullptr) == 1;
     };
@@ -105,9 +108,11 @@ Result<ContextPointer> load_one(const CertificateFiles& files, bool tickets) {
     if (SSL_CTX_use_PrivateKey_file(c, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
         return permanent_error(failure_text("key " + files.key));
     }
-    if (SSL_CTX_check_private_key(c) != 1) return permanent_error(failure_text("key " + files.key + " does not fit the certificate"));
+    if (SSL_CTX_check_private_key(c) != 1)
+        return permanent_error(failure_text("key " + files.key + " does not fit the certificate"));
     static constexpr std::string_view kSessionContext = "mailstead";
-    SSL_CTX_set_session_id_context(c, reinterpret_cast<const unsigned char*>(kSessionContext.data()), kSessionContext.size());
+    SSL_CTX_set_session_id_context(c, reinterpret_cast<const unsigned char*>(kSessionContext.data()),
+                                   kSessionContext.size());
     if (tickets) {
         SSL_CTX_set_num_tickets(c, 1);
     } else {
@@ -131,8 +136,8 @@ struct Stamp {
     off_t size = -1;
     timespec modified{};
     friend bool operator==(const Stamp& a, const Stamp& b) {
-        return a.device == b.device && a.inode == b.inode && a.size == b.size && a.modified.tv_sec == b.modified.tv_sec &&
-               a.modified.tv_nsec == b.modified.tv_nsec;
+        return a.device == b.device && a.inode == b.inode && a.size == b.size &&
+               a.modified.tv_sec == b.modified.tv_sec && a.modified.tv_nsec == b.modified.tv_nsec;
     }
 };
 
@@ -168,7 +173,8 @@ struct TlsServerContext::State {
             others->contexts.push_back(std::move(other));
         }
         SSL_CTX_set_tlsext_servername_callback(first.get(), &choose_certificate);
-        if (!others->contexts.empty() && SSL_CTX_set_ex_data(first.get(), others_index(), others.get()) == 1) {
+        if (!others->contexts.empty() &&
+            SSL_CTX_set_ex_data(first.get(), others_index(), others.get()) == 1) {
             static_cast<void>(others.release());  // owned by the context now
         }
         current = std::move(first);
@@ -189,7 +195,9 @@ struct TlsServerContext::State {
             return;
         }
         if (failing_since == Clock::time_point{}) failing_since = time;
-        if (time - failing_since < kBearMismatch || (complained_at != Clock::time_point{} && time - complained_at < kComplainAgain)) return;
+        if (time - failing_since < kBearMismatch ||
+            (complained_at != Clock::time_point{} && time - complained_at < kComplainAgain))
+            return;
         complained_at = time;
         if (options.on_problem) options.on_problem(loaded.error().what);
     }
@@ -230,7 +238,8 @@ ssl_st* TlsServerContext::new_session() {
     const Clock::time_point time = Clock::now();
     const Clock::rep ticks = time.time_since_epoch().count();
     Clock::rep due = state.look_again_at.load(std::memory_order_relaxed);
-    const bool look = ticks >= due && state.look_again_at.compare_exchange_strong(due, ticks + Clock::duration(kLookAgain).count());
+    const bool look = ticks >= due && state.look_again_at.compare_exchange_strong(
+                                          due, ticks + Clock::duration(kLookAgain).count());
     const std::lock_guard lock(state.mutex);
     if (look) state.look_at_files(time);
     SSL* const session = SSL_new(state.current.get());

@@ -31,8 +31,9 @@ struct TlsServerOptions {
     std::function<void()> on_reload;
 };
 
-// Server side of TLS 1.2 and 1.3. Thread-safe. The files are looked at once a second at most, when a connection
-// starts; changed ones are taken if they are whole, else the old ones stay in use. Connections keep what they started with.
+// Server side of TLS 1.2 and 1.3. Thread-safe. The files are looked at once a second at most, when a
+// connection starts; changed ones are taken if they are whole, else the old ones stay in use. Connections
+// keep what they started with.
 class TlsServerContext {
 public:
     static Result<std::shared_ptr<TlsServerContext>> load(TlsServerOptions options);
@@ -73,19 +74,22 @@ enum class Verify : std::uint8_t {
 
 // What one outbound handshake asks for.
 struct TlsClientRequest {
-    std::string server_name;         // sent as SNI, and the first name to verify; empty: no SNI
-    std::vector<std::string> names;  // more names the certificate may carry; `.example.org` accepts any one label below
+    std::string server_name;  // sent as SNI, and the first name to verify; empty: no SNI
+    std::vector<std::string>
+        names;  // more names the certificate may carry; `.example.org` accepts any one label below
     Verify verify = Verify::opportunistic;
     std::vector<TlsaRecord> tlsa;  // for Verify::dane; usages 0 and 1 count as unusable (RFC 7672, 3.1.3)
 };
 
-// Client side of TLS 1.2 and 1.3 (opportunistic peers too: older versions protect nothing). Thread-safe, immutable.
+// Client side of TLS 1.2 and 1.3 (opportunistic peers too: older versions protect nothing). Thread-safe,
+// immutable.
 class TlsClientContext {
 public:
     static Result<std::shared_ptr<TlsClientContext>> load(const TlsClientOptions& options);
     ~TlsClientContext();
 
-    // For Stream: a new client session object, owned by the caller; nullptr if the request cannot be honoured (no usable TLSA).
+    // For Stream: a new client session object, owned by the caller; nullptr if the request cannot be honoured
+    // (no usable TLSA).
     ssl_st* new_session(const TlsClientRequest& request) const;
 
 private:

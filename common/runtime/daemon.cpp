@@ -1,11 +1,5 @@
 #include "common/runtime/daemon.h"
 
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -15,6 +9,11 @@
 #include <ctime>
 #include <filesystem>
 #include <optional>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/base/text.h"
 #include "common/net/listener.h"
@@ -48,15 +47,16 @@ std::optional<std::string> settings_file(int argc, const char* const* argv) {
 void tell_service_manager(std::string_view state) {
     const char* const path = std::getenv("NOTIFY_SOCKET");
     sockaddr_un address{};
-    if (path == nullptr || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof address.sun_path) return;
+    if (path == nullptr || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof address.sun_path)
+        return;
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path, std::strlen(path));
     if (path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
     const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket) return;
-    static_cast<void>(
-        ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size));
+    static_cast<void>(::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                               reinterpret_cast<const sockaddr*>(&address), size));
 }
 
 void tell_supervisor() {
@@ -95,7 +95,8 @@ Result<void> bind_internet(const Plan& plan, Sockets& sockets) {
 
 Result<void> bind_local(const Plan& plan, Sockets& sockets) {
     for (const UnixSocketPlan& wanted : plan.unix_sockets) {
-        TRY(socket, wanted.datagram ? net::bind_unix_datagram(wanted.path, wanted.mode) : net::bind_unix(wanted.path, wanted.mode));
+        TRY(socket, wanted.datagram ? net::bind_unix_datagram(wanted.path, wanted.mode)
+                                    : net::bind_unix(wanted.path, wanted.mode));
         sockets.unix_sockets.push_back(std::move(socket));
     }
     return {};
@@ -105,7 +106,8 @@ Result<void> close_sandbox(const Plan& plan) {
     Sandbox sandbox = plan.sandbox;
     if (!plan.log_file.empty()) {
         // For opening it anew after rotation.
-        sandbox.paths.push_back({std::filesystem::path(plan.log_file).parent_path().string(), Access::temporary});
+        sandbox.paths.push_back(
+            {std::filesystem::path(plan.log_file).parent_path().string(), Access::temporary});
     }
     TRY(report, enter_sandbox(sandbox));
     log::info("daemon.sandbox", {{"landlock", report.landlock_abi}, {"seccomp", report.seccomp}});
@@ -115,7 +117,7 @@ Result<void> close_sandbox(const Plan& plan) {
 // What is there after a successful start.
 struct Running {
     Plan plan;
-    std::unique_ptr<net::IoThreads> threads;
+    net::IoThreads* threads = nullptr;
 };
 
 Result<Running> start(Program& program, const std::string& settings) {
@@ -128,11 +130,11 @@ Result<Running> start(Program& program, const std::string& settings) {
     TRY_VOID(drop_root(plan.user));
     TRY_VOID(bind_local(plan, sockets));
     TRY_VOID(program.open());
-    auto threads = std::make_unique<net::IoThreads>(plan.threads);
+    net::IoThreads& threads = program.keep(std::make_unique<net::IoThreads>(plan.threads));
     TRY_VOID(close_sandbox(plan));
-    TRY_VOID(program.start(*threads, std::move(sockets)));
-    threads->start();
-    return Running{std::move(plan), std::move(threads)};
+    TRY_VOID(program.start(threads, std::move(sockets)));
+    threads.start();
+    return Running{std::move(plan), &threads};
 }
 
 // Until SIGTERM or SIGINT.

@@ -1,13 +1,12 @@
 #include "common/runtime/log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/text.h"
@@ -19,7 +18,8 @@ namespace {
 // Process-wide, as standard error is.
 struct Sink {
     std::atomic<Level> level{Level::info};
-    // Never closed once it was in use: another thread may be writing to it. reopen() puts the new file in its place.
+    // Never closed once it was in use: another thread may be writing to it. reopen() puts the new file in its
+    // place.
     std::atomic<int> fd{STDERR_FILENO};
     std::string path;
     std::string program;
@@ -36,11 +36,16 @@ int open_file(const std::string& path) {
 
 std::string_view name_of(Level level) {
     switch (level) {
-        case Level::debug: return "debug";
-        case Level::info: return "info";
-        case Level::warning: return "warning";
-        case Level::error: return "error";
-        case Level::off: break;
+        case Level::debug:
+            return "debug";
+        case Level::info:
+            return "info";
+        case Level::warning:
+            return "warning";
+        case Level::error:
+            return "error";
+        case Level::off:
+            break;
     }
     return "off";
 }
@@ -48,7 +53,8 @@ std::string_view name_of(Level level) {
 bool is_plain(std::string_view text) {
     if (text.empty() || text.size() > 256) return false;
     for (const char c : text) {
-        if (!text::is_alpha(c) && !text::is_digit(c) && std::strchr("-_.:/@+[]<>,", c) == nullptr) return false;
+        if (!text::is_alpha(c) && !text::is_digit(c) && std::strchr("-_.:/@+[]<>,", c) == nullptr)
+            return false;
         if (c == '\0') return false;
     }
     return true;

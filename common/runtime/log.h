@@ -1,8 +1,8 @@
 // Structured log lines: `2026-11-22T04:05:06.789Z info event=smtp.accept peer=192.0.2.1 size=1234`.
 //
-// Values that come from peers are made safe by the log itself: anything but a plain word is quoted and escaped. Never pass passwords,
-// SASL payloads or message bodies. Thread-safe; one write(2) per line, so that lines of several daemons on one
-// terminal or file do not mix.
+// Values that come from peers are made safe by the log itself: anything but a plain word is quoted and
+// escaped. Never pass passwords, SASL payloads or message bodies. Thread-safe; one write(2) per line, so that
+// lines of several daemons on one terminal or file do not mix.
 #pragma once
 
 #include <concepts>
@@ -26,9 +26,11 @@ public:
     Field(std::string_view key, std::string_view text) : key_(key), text_(text), kind_(Kind::text) {}
     Field(std::string_view key, const std::string& text) : Field(key, std::string_view(text)) {}
     Field(std::string_view key, const char* text) : Field(key, std::string_view(text)) {}
-    Field(std::string_view key, bool yes) : Field(key, yes ? std::string_view("yes") : std::string_view("no")) {}
+    Field(std::string_view key, bool yes)
+        : Field(key, yes ? std::string_view("yes") : std::string_view("no")) {}
     template <std::signed_integral Number>
-    Field(std::string_view key, Number number) : key_(key), number_(static_cast<std::uint64_t>(number)), kind_(Kind::signed_number) {}
+    Field(std::string_view key, Number number)
+        : key_(key), number_(static_cast<std::uint64_t>(number)), kind_(Kind::signed_number) {}
     template <std::unsigned_integral Number>
     Field(std::string_view key, Number number) : key_(key), number_(number), kind_(Kind::unsigned_number) {}
 

@@ -27,7 +27,8 @@ Counter::Counter(std::string_view name) : name_(name) {
 std::vector<std::pair<std::string, std::uint64_t>> snapshot() {
     const std::lock_guard lock(registry().mutex);
     std::vector<std::pair<std::string, std::uint64_t>> numbers;
-    for (const Counter* const counter : registry().counters) numbers.emplace_back(counter->name(), counter->value());
+    for (const Counter* const counter : registry().counters)
+        numbers.emplace_back(counter->name(), counter->value());
     std::ranges::sort(numbers);
     return numbers;
 }

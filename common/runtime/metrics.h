@@ -10,8 +10,8 @@
 
 namespace mailstead::metrics {
 
-// Define as a namespace-scope object in a .cpp: `metrics::Counter accepted("smtp_messages_accepted");`. Registered for the
-// life of the process. Thread-safe, one relaxed atomic add.
+// Define as a namespace-scope object in a .cpp: `metrics::Counter accepted("smtp_messages_accepted");`.
+// Registered for the life of the process. Thread-safe, one relaxed atomic add.
 class Counter {
 public:
     // Static text: lower case, underscores.

@@ -1,10 +1,9 @@
 #include "common/runtime/offload.h"
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 #include <vector>
 

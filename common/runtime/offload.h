@@ -1,11 +1,6 @@
 // Work that can block, off the io threads.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -13,6 +8,12 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "common/base/result.h"
 #include "common/net/task.h"
@@ -79,7 +80,9 @@ template <class Function, class Outcome, class Handler>
 class OffloadJob final : public OffloadPool::Job {
 public:
     OffloadJob(Function function, Handler handler)
-        : function_(std::move(function)), handler_(std::move(handler)), executor_(boost::asio::get_associated_executor(handler_)) {}
+        : function_(std::move(function)),
+          handler_(std::move(handler)),
+          executor_(boost::asio::get_associated_executor(handler_)) {}
     void run() noexcept override { complete(run_caught<Function, Outcome>(function_)); }
     void complete(std::optional<Outcome> outcome) {
         boost::asio::post(executor_, [handler = std::move(handler_), result = std::move(outcome)]() mutable {
@@ -95,9 +98,10 @@ private:
 
 }  // namespace detail
 
-// Runs `function` (moved or copied in; a named object, see the house rule on coroutines) on the pool and returns its result on the
-// calling task's thread: Result<T> for a function that returns T or Result<T>. A full queue and an exception are transient errors.
-// Not interrupted by cancellation: what the function refers to stays alive until it is done.
+// Runs `function` (moved or copied in; a named object, see the house rule on coroutines) on the pool and
+// returns its result on the calling task's thread: Result<T> for a function that returns T or Result<T>. A
+// full queue and an exception are transient errors. Not interrupted by cancellation: what the function refers
+// to stays alive until it is done.
 template <class Function>
 net::Task<detail::OffloadOutcome<Function>> offload(OffloadPool& pool, Function function) {
     using Outcome = detail::OffloadOutcome<Function>;
@@ -107,7 +111,8 @@ net::Task<detail::OffloadOutcome<Function>> offload(OffloadPool& pool, Function 
             auto owned = std::make_unique<Job>(std::move(*what), std::move(handler));
             Job* job = owned.get();
             std::unique_ptr<OffloadPool::Job> submitted = std::move(owned);
-            if (!where->submit(submitted)) job->complete(Outcome(transient_error("too much work is waiting")));
+            if (!where->submit(submitted))
+                job->complete(Outcome(transient_error("too much work is waiting")));
         },
         boost::asio::use_awaitable, &pool, &function);
 }

@@ -1,5 +1,8 @@
 #include "common/runtime/sandbox.h"
 
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/landlock.h>
@@ -8,10 +11,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "common/base/file_descriptor.h"
 #include "common/runtime/system_calls.h"
@@ -31,15 +30,16 @@ namespace {
 using Rights = std::uint64_t;
 
 constexpr Rights kReadRights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-constexpr Rights kTemporaryRights = kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-                                    LANDLOCK_ACCESS_FS_TRUNCATE;
-constexpr Rights kWriteRights = kTemporaryRights | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-                                LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_SYM |
+constexpr Rights kTemporaryRights =
+    kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_TRUNCATE;
+constexpr Rights kWriteRights = kTemporaryRights | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                                LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |
+                                LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_SYM |
                                 LANDLOCK_ACCESS_FS_REFER;
 constexpr Rights kProgramRights = kReadRights | LANDLOCK_ACCESS_FS_EXECUTE;
 // Those that mean something for a single file.
-constexpr Rights kFileRights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE |
-                               LANDLOCK_ACCESS_FS_TRUNCATE;
+constexpr Rights kFileRights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                               LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_TRUNCATE;
 
 Rights rights_known_to(int abi) {
     Rights known = (1ULL << 13) - 1;  // ABI 1: execute ... make_sym
@@ -50,10 +50,14 @@ Rights rights_known_to(int abi) {
 
 Rights rights_of(Access access) {
     switch (access) {
-        case Access::read: return kReadRights;
-        case Access::update: return kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE;
-        case Access::temporary: return kTemporaryRights;
-        case Access::write: break;
+        case Access::read:
+            return kReadRights;
+        case Access::update:
+            return kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE;
+        case Access::temporary:
+            return kTemporaryRights;
+        case Access::write:
+            break;
     }
     return kWriteRights;
 }
@@ -73,33 +77,58 @@ Result<void> allow(int ruleset, const std::string& path, Rights rights) {
     landlock_path_beneath_attr rule{};
     rule.allowed_access = S_ISDIR(status.st_mode) ? rights : rights & kFileRights;
     rule.parent_fd = place.get();
-    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) return failure("sandbox: " + path);
+    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+        return failure("sandbox: " + path);
     return {};
 }
 
-// What every program touches: libraries loaded late (iconv, NSS), the resolver's files, time zones, OpenSSL's configuration and
-// roots, and the kernel's view of itself.
-constexpr std::array kReadByAll{"/usr/lib", "/usr/share/zoneinfo", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ssl", "/usr/lib/ssl",
-                                "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/etc/resolv.conf", "/etc/hosts",
-                                "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/localtime", "/etc/passwd", "/etc/group",
-                                "/proc/self", "/proc/meminfo", "/proc/stat", "/proc/sys/kernel/random/boot_id", "/proc/sys/vm",
-                                "/sys/devices/system/cpu", "/dev/urandom", "/dev/random"};
+// What every program touches: libraries loaded late (iconv, NSS), the resolver's files, time zones, OpenSSL's
+// configuration and roots, and the kernel's view of itself.
+constexpr std::array kReadByAll{"/usr/lib",
+                                "/usr/share/zoneinfo",
+                                "/lib",
+                                "/lib64",
+                                "/etc/ld.so.cache",
+                                "/etc/ssl",
+                                "/usr/lib/ssl",
+                                "/usr/share/ca-certificates",
+                                "/usr/local/share/ca-certificates",
+                                "/etc/resolv.conf",
+                                "/etc/hosts",
+                                "/etc/nsswitch.conf",
+                                "/etc/gai.conf",
+                                "/etc/localtime",
+                                "/etc/passwd",
+                                "/etc/group",
+                                "/proc/self",
+                                "/proc/meminfo",
+                                "/proc/stat",
+                                "/proc/sys/kernel/random/boot_id",
+                                "/proc/sys/vm",
+                                "/sys/devices/system/cpu",
+                                "/dev/urandom",
+                                "/dev/random"};
 
 Result<int> close_file_system(const Sandbox& sandbox) {
     const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 1) return 0;  // ENOSYS: not built in; EOPNOTSUPP: not switched on
+    // The first version forbids every link and rename from one folder to another.
+    if (abi < 2 && sandbox.links_files) return 0;
     const Rights known = rights_known_to(static_cast<int>(abi));
     landlock_ruleset_attr attributes{};
     attributes.handled_access_fs = known;
-    const FileDescriptor ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0)));
+    const FileDescriptor ruleset(static_cast<int>(
+        syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0)));
     if (!ruleset) return failure("sandbox: Landlock");
     const Rights by_all = sandbox.start_programs ? kProgramRights : kReadRights | LANDLOCK_ACCESS_FS_EXECUTE;
     for (const char* const path : kReadByAll) TRY_VOID(allow(ruleset.get(), path, by_all & known));
     TRY_VOID(allow(ruleset.get(), "/dev/null", (kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE) & known));
     if (sandbox.start_programs) {
-        for (const char* const path : {"/usr", "/bin", "/sbin"}) TRY_VOID(allow(ruleset.get(), path, kProgramRights & known));
+        for (const char* const path : {"/usr", "/bin", "/sbin"})
+            TRY_VOID(allow(ruleset.get(), path, kProgramRights & known));
     }
-    for (const PathRule& rule : sandbox.paths) TRY_VOID(allow(ruleset.get(), rule.path, rights_of(rule.access) & known));
+    for (const PathRule& rule : sandbox.paths)
+        TRY_VOID(allow(ruleset.get(), rule.path, rights_of(rule.access) & known));
     if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return failure("sandbox: Landlock");
     return static_cast<int>(abi);
 }
@@ -115,7 +144,8 @@ Result<void> drop_root(const std::string& user) {
         if (setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) != 0) return failure("group of " + user);
         if (setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0) return failure("user " + user);
         if (setuid(0) == 0) return permanent_error("root could not be given up");
-        // Changing ids forbids core dumps and ptrace by the user's other processes; that stays, with keys in memory.
+        // Changing ids forbids core dumps and ptrace by the user's other processes; that stays, with keys in
+        // memory.
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failure("no_new_privs");
     return {};

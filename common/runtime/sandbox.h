@@ -11,10 +11,10 @@
 namespace mailstead::runtime {
 
 enum class Access : std::uint8_t {
-    read,        // files and folders below, reading
-    update,      // reading, and writing into files that exist (LMDB's lock files)
-    write,       // reading, writing, creating, renaming, linking, removing below
-    temporary,   // reading the folder and creating unnamed files in it (O_TMPFILE)
+    read,       // files and folders below, reading
+    update,     // reading, and writing into files that exist (LMDB's lock files)
+    write,      // reading, writing, creating, renaming, linking, removing below
+    temporary,  // reading the folder and creating unnamed files in it (O_TMPFILE)
 };
 
 struct PathRule {
@@ -25,9 +25,9 @@ struct PathRule {
 // What stays open. Each main.cpp states its own.
 struct Sandbox {
     std::vector<PathRule> paths;
-    bool internet = false;         // new sockets of IPv4 and IPv6 besides the inherited listeners (DNS counts)
-    bool start_programs = false;   // fork and exec (the supervisor)
-    bool links_files = false;      // link, rename and unlink (the writer of the store)
+    bool internet = false;        // new sockets of IPv4 and IPv6 besides the inherited listeners (DNS counts)
+    bool start_programs = false;  // fork and exec (the supervisor)
+    bool links_files = false;     // link, rename and unlink (the writer of the store)
 };
 
 // What the kernel let us do, for the log.
@@ -36,16 +36,17 @@ struct SandboxReport {
     bool seccomp = false;
 };
 
-// Changes to the user (and its groups) for good and sets no_new_privs; does nothing but the latter when not root or when `user` is
-// empty. Before threads start.
+// Changes to the user (and its groups) for good and sets no_new_privs; does nothing but the latter when not
+// root or when `user` is empty. Before threads start.
 Result<void> drop_root(const std::string& user);
 
-// Closes the sandbox around this process, all threads (seccomp) and all threads started later (Landlock): call before threads
-// start. A kernel without Landlock or seccomp is no error (see the report); a rule that cannot be applied is.
+// Closes the sandbox around this process, all threads (seccomp) and all threads started later (Landlock):
+// call before threads start. A kernel without Landlock or seccomp is no error (see the report); a rule that
+// cannot be applied is.
 //
-// A system call outside the list fails with EPERM, so that a library's harmless surprise costs a feature and not the daemon;
-// those that only an attacker needs (ptrace, module loading, execve where programs may not be started, and their like) kill
-// the process.
+// A system call outside the list fails with EPERM, so that a library's harmless surprise costs a feature and
+// not the daemon; those that only an attacker needs (ptrace, module loading, execve where programs may not be
+// started, and their like) kill the process.
 Result<SandboxReport> enter_sandbox(const Sandbox& sandbox);
 
 }  // namespace mailstead::runtime

@@ -1,16 +1,16 @@
 #include "common/runtime/system_calls.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
+#include <memory>
 #include <sched.h>
-#include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <termios.h>
 
-#include <cerrno>
-#include <cstring>
-#include <memory>
+#include <seccomp.h>
 
 namespace mailstead::runtime {
 
@@ -24,46 +24,76 @@ using Filter = std::unique_ptr<void, ReleaseFilter>;
 // By name, as libseccomp knows them; names that this architecture lacks are skipped.
 constexpr const char* kEverywhere[] = {
     // memory
-    "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2", "munlock", "membarrier",
-    "memfd_create", "pkey_alloc", "pkey_free", "pkey_mprotect",
+    "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2",
+    "munlock", "membarrier", "memfd_create", "pkey_alloc", "pkey_free", "pkey_mprotect",
     // threads, waiting, signals
-    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address", "gettid", "tgkill", "tkill", "exit",
-    "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "rt_sigpending", "rt_sigsuspend", "sigaltstack",
-    "sigreturn", "signalfd", "signalfd4", "pause", "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam",
-    "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min", "nanosleep", "clock_nanosleep", "clock_gettime",
+    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address", "gettid",
+    "tgkill", "tkill", "exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "rt_sigtimedwait", "rt_sigpending", "rt_sigsuspend", "sigaltstack", "sigreturn", "signalfd", "signalfd4",
+    "pause", "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_getscheduler",
+    "sched_get_priority_max", "sched_get_priority_min", "nanosleep", "clock_nanosleep", "clock_gettime",
     "clock_getres", "gettimeofday", "time", "restart_syscall", "getcpu", "arch_prctl", "kill",
     // who and where we are
-    "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "getpgrp", "getpgid", "getsid",
-    "uname", "sysinfo", "getrusage", "times", "getrlimit", "setrlimit", "prlimit64", "getrandom", "getcwd", "umask", "getpriority",
+    "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups",
+    "getpgrp", "getpgid", "getsid", "uname", "sysinfo", "getrusage", "times", "getrlimit", "setrlimit",
+    "prlimit64", "getrandom", "getcwd", "umask", "getpriority",
     // waiting for descriptors
-    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6",
-    "eventfd", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_gettime", "pipe", "pipe2", "dup", "dup2", "dup3", "fcntl",
-    "fcntl64", "close", "close_range",
+    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll",
+    "ppoll", "select", "pselect6", "eventfd", "eventfd2", "timerfd_create", "timerfd_settime",
+    "timerfd_gettime", "pipe", "pipe2", "dup", "dup2", "dup3", "fcntl", "fcntl64", "close", "close_range",
     // reading files
-    "open", "openat", "openat2", "read", "readv", "pread64", "preadv", "preadv2", "lseek", "_llseek", "stat", "lstat", "fstat", "fstat64",
-    "newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents",
-    "getdents64", "fadvise64", "readahead", "sendfile", "copy_file_range", "splice", "inotify_init1", "inotify_add_watch",
-    "inotify_rm_watch", "getxattr", "fgetxattr", "lgetxattr",
-    // writing to what is open already: unnamed files, logs, LMDB lock files; where files may be created is Landlock's business
-    "write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate", "ftruncate64", "fallocate", "fsync", "fdatasync",
-    "sync_file_range", "syncfs", "flock", "fchmod", "chdir", "fchdir",
+    "open", "openat", "openat2", "read", "readv", "pread64", "preadv", "preadv2", "lseek", "_llseek", "stat",
+    "lstat", "fstat", "fstat64", "newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "access",
+    "faccessat", "faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "fadvise64", "readahead",
+    "sendfile", "copy_file_range", "splice", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
+    "getxattr", "fgetxattr", "lgetxattr",
+    // writing to what is open already: unnamed files, logs, LMDB lock files; where files may be created is
+    // Landlock's business
+    "write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate", "ftruncate64", "fallocate", "fsync",
+    "fdatasync", "sync_file_range", "syncfs", "flock", "fchmod", "chdir", "fchdir",
     // sockets that exist
-    "accept", "accept4", "bind", "listen", "connect", "shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", "socketpair",
-    "recv", "recvfrom", "recvmsg", "recvmmsg", "send", "sendto", "sendmsg", "sendmmsg"};
+    "accept", "accept4", "bind", "listen", "connect", "shutdown", "getsockname", "getpeername", "getsockopt",
+    "setsockopt", "socketpair", "recv", "recvfrom", "recvmsg", "recvmmsg", "send", "sendto", "sendmsg",
+    "sendmmsg"};
 
-constexpr const char* kChangingFolders[] = {"link",   "linkat",    "rename",  "renameat", "renameat2", "unlink",    "unlinkat",
-                                            "rmdir",  "mkdir",     "mkdirat", "symlink",  "symlinkat", "truncate",  "chmod",
-                                            "fchmodat", "utimensat", "utime", "utimes",   "chown",     "fchown",    "fchownat"};
+constexpr const char* kChangingFolders[] = {
+    "link",     "linkat",    "rename",  "renameat", "renameat2", "unlink",   "unlinkat",
+    "rmdir",    "mkdir",     "mkdirat", "symlink",  "symlinkat", "truncate", "chmod",
+    "fchmodat", "utimensat", "utime",   "utimes",   "chown",     "fchown",   "fchownat"};
 
-constexpr const char* kProgramsStart[] = {"clone",  "clone3", "fork",    "vfork",  "execve",  "execveat",       "wait4",
-                                          "waitid", "setsid", "setpgid", "setuid", "setgid",  "setgroups",      "setresuid",
-                                          "setresgid", "unlink", "unlinkat", "pidfd_open", "pidfd_send_signal"};
+constexpr const char* kProgramsStart[] = {
+    "clone",     "clone3", "fork",     "vfork",      "execve",           "execveat",  "wait4",
+    "waitid",    "setsid", "setpgid",  "setuid",     "setgid",           "setgroups", "setresuid",
+    "setresgid", "unlink", "unlinkat", "pidfd_open", "pidfd_send_signal"};
 
 // Nothing here calls these by accident.
-constexpr const char* kAttack[] = {"ptrace", "process_vm_readv", "process_vm_writev", "kexec_load", "kexec_file_load", "init_module",
-                                   "finit_module", "delete_module", "bpf", "userfaultfd", "perf_event_open", "mount", "umount2",
-                                   "pivot_root", "chroot", "setns", "unshare", "open_by_handle_at", "name_to_handle_at", "reboot",
-                                   "swapon", "swapoff", "add_key", "keyctl", "request_key", "io_uring_setup", "personality"};
+constexpr const char* kAttack[] = {"ptrace",
+                                   "process_vm_readv",
+                                   "process_vm_writev",
+                                   "kexec_load",
+                                   "kexec_file_load",
+                                   "init_module",
+                                   "finit_module",
+                                   "delete_module",
+                                   "bpf",
+                                   "userfaultfd",
+                                   "perf_event_open",
+                                   "mount",
+                                   "umount2",
+                                   "pivot_root",
+                                   "chroot",
+                                   "setns",
+                                   "unshare",
+                                   "open_by_handle_at",
+                                   "name_to_handle_at",
+                                   "reboot",
+                                   "swapon",
+                                   "swapoff",
+                                   "add_key",
+                                   "keyctl",
+                                   "request_key",
+                                   "io_uring_setup",
+                                   "personality"};
 
 int allow(scmp_filter_ctx filter, const char* name) {
     const int number = seccomp_syscall_resolve_name(name);
@@ -83,7 +113,8 @@ int allow_all(scmp_filter_ctx filter, const char* const (&names)[N]) {
 
 // Threads, but no processes. clone3 hides its flags from the filter: glibc falls back to clone on ENOSYS.
 int allow_threads(scmp_filter_ctx filter) {
-    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     if (result == 0) result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     return result;
 }
@@ -93,18 +124,26 @@ int allow_sockets(scmp_filter_ctx filter, bool internet) {
     for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
         if (family != AF_UNIX && !internet) continue;
         const auto value = static_cast<scmp_datum_t>(family);
-        if (result == 0) result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, value));
+        if (result == 0)
+            result =
+                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, value));
     }
     return result;
 }
 
 int allow_with_arguments(scmp_filter_ctx filter) {
     int result = 0;
-    for (const unsigned long request : {FIONREAD, FIONBIO, FIOCLEX, static_cast<int>(TCGETS), static_cast<int>(TIOCGWINSZ)}) {
-        if (result == 0) result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, request));
+    for (const unsigned long request :
+         {FIONREAD, FIONBIO, FIOCLEX, static_cast<int>(TCGETS), static_cast<int>(TIOCGWINSZ)}) {
+        if (result == 0)
+            result =
+                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, request));
     }
-    for (const unsigned long option : {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_VMA}) {
-        if (result == 0) result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, option));
+    for (const unsigned long option :
+         {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_VMA}) {
+        if (result == 0)
+            result =
+                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, option));
     }
     return result;
 }
@@ -128,7 +167,8 @@ int kill_attacks(scmp_filter_ctx filter, bool start_programs) {
 int fill(scmp_filter_ctx filter, const Sandbox& sandbox) {
     int result = allow_all(filter, kEverywhere);
     if (result == 0 && sandbox.links_files) result = allow_all(filter, kChangingFolders);
-    if (result == 0) result = sandbox.start_programs ? allow_all(filter, kProgramsStart) : allow_threads(filter);
+    if (result == 0)
+        result = sandbox.start_programs ? allow_all(filter, kProgramsStart) : allow_threads(filter);
     if (result == 0) result = allow_sockets(filter, sandbox.internet);
     if (result == 0) result = allow_with_arguments(filter);
     if (result == 0) result = kill_attacks(filter, sandbox.start_programs);

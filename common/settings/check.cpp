@@ -17,6 +17,7 @@ public:
     std::vector<Problem> run() {
         check_data_dir();
         check_user();
+        check_listeners();
         check_certificates();
         check_relay();
         return std::move(problems_);
@@ -42,6 +43,16 @@ private:
     void check_user() {
         if (settings_.user.empty() || ::getpwnam(settings_.user.c_str()) != nullptr) return;
         problem("user", "there is no user \"" + settings_.user + "\" on this machine");
+    }
+
+    void check_listeners() {
+        for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
+            const Service service = settings_.listeners[i].service;
+            if (service != Service::pop3 && service != Service::web) continue;
+            problem(
+                "listener[" + std::to_string(i + 1) + "].service",
+                std::string(to_string(service)) + " is not served by this version: take the listener out");
+        }
     }
 
     void check_certificates() {

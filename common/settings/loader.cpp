@@ -9,7 +9,7 @@
 // error must not end the program without a word.
 #include <stdexcept>
 namespace {
-void malformed_toml() {
+[[noreturn, maybe_unused]] void malformed_toml() {
     throw std::logic_error("malformed TOML");
 }
 }  // namespace

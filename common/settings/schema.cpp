@@ -149,8 +149,9 @@ constexpr Row kListenerRows[] = {
      .type = Type::text,
      .default_toml = "",
      .readers = "smtpd, imapd",
-     .help = "smtp: mail from other servers. submission: mail from your users. imap: reading it. (pop3, web: "
-             "not served yet.)",
+     .help =
+         "smtp: mail from other servers. submission: mail from your users. imap: reading it. pop3 and web "
+         "are reserved.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          return choose(kServices, text_of(value), draft.settings.listeners.back().service);
      }},
@@ -251,7 +252,7 @@ constexpr Row kDnsRows[] = {
     {.key = "trusted",
      .type = Type::boolean,
      .default_toml = "false",
-     .readers = "deliver",
+     .readers = "smtpd, deliver",
      .help = "Whether these resolvers check DNSSEC and the way to them is safe (one on this machine): needed "
              "for DANE.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
@@ -450,7 +451,7 @@ constexpr Row kLimitRows[] = {
      .default_toml = "\"64 MiB\"",
      .minimum = 8 * kMebi,
      .maximum = 64 * kGibi,
-     .readers = "smtpd, imapd",
+     .readers = "smtpd",
      .help = "What one daemon spends on message bodies and command buffers; beyond it messages go to disk, "
              "clients wait.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
@@ -485,7 +486,7 @@ constexpr Row kLimitRows[] = {
      .default_toml = "\"128 MiB\"",
      .minimum = 1 * kMebi,
      .maximum = 1024 * kGibi,
-     .readers = "deliver",
+     .readers = "smtpd, deliver",
      .help = "Space that stays free on the data folder's disk; below, mail is answered with \"later\".",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.limits.free_space = number_of(value);

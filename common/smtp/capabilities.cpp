@@ -22,7 +22,7 @@ void add_mechanisms(std::string_view words, Capabilities& to) {
 }
 
 void set_limits(std::string_view words, Capabilities& to) {
-    // limits-param = limit-name [ "=" limit-value ]   (RFC 9422, 3)
+    // limits-param = limit-name [ "=" limit-value ]   (RFC 9422)
     while (!text::trim(words).empty()) {
         std::string_view value = next_word(words);
         const std::string_view name = text::next_field(value, '=');
@@ -37,7 +37,7 @@ void set_limits(std::string_view words, Capabilities& to) {
 void set_size(std::string_view words, Capabilities& to) {
     to.size = true;
     const auto limit = text::parse_number<std::uint64_t>(text::trim(words));
-    // RFC 1870, 4: zero means no fixed limit.
+    // RFC 1870, 3: zero means no fixed limit.
     if (limit && *limit > 0) to.size_limit = limit;
 }
 

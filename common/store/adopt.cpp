@@ -123,15 +123,6 @@ Outcome<Follower::Progress> Follower::adopt(AccountId account, Time now, std::si
             const auto begun = std::chrono::steady_clock::now();
             const std::vector<std::string> names =
                 foreign_names(directory, account, folder.mailbox.value, limit);
-            const auto took =
-                std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
-            {
-                const std::lock_guard lock(state_->mutex);
-                State::Directory& last = state_->directories[{account, relative}];
-                const std::int64_t clock = now.time_since_epoch().count() * 1'000'000;
-                if (names.empty() && clock - modified > kTimeGranularity) last.modified = modified;
-                last.look_again = now + took * kScanShare;
-            }
             bool took_any = false;
             for (const std::string& file : names) {
                 auto message = take_foreign_file(*state_->files, directory + '/' + file);
@@ -145,6 +136,17 @@ Outcome<Follower::Progress> Follower::adopt(AccountId account, Time now, std::si
                 } else if (done.error().fault != Fault::over_quota) {
                     return done.error();
                 }
+            }
+            // What cannot be taken in (no room, no message) is looked at again and again: that has to stay
+            // cheap, too.
+            const auto took =
+                std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
+            {
+                const std::lock_guard lock(state_->mutex);
+                State::Directory& last = state_->directories[{account, relative}];
+                const std::int64_t clock = now.time_since_epoch().count() * 1'000'000;
+                if (names.empty() && clock - modified > kTimeGranularity) last.modified = modified;
+                if (!took_any) last.look_again = now + took * kScanShare;
             }
             // The names must be ours before anything is looked at again.
             if (took_any) return Progress::more_to_do;

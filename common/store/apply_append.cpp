@@ -60,7 +60,12 @@ Outcome<Appended> Applier::arrive(Mailbox& mailbox, Arrival& arrival,
         record.message = account_.next_message++;
         TRY(thread, thread_of(record.message, messages[n].cache));
         record.thread = thread;
-        TRY_VOID(txn_.put(db_.cache, key::number(record.message), messages[n].cache, kv::PutMode::append));
+        const std::string_view cache = messages[n].cache;
+        const std::size_t rare = CachedMessage::rare_part(cache);
+        const kv::Key number = key::number(record.message);
+        TRY_VOID(txn_.put(db_.cache, number, cache.substr(0, rare), kv::PutMode::append));
+        if (rare < cache.size())
+            TRY_VOID(txn_.put(db_.rare, number, cache.substr(rare), kv::PutMode::append));
     }
     account_.messages += messages.size();
     account_.octets += arrival.octets;

@@ -14,18 +14,22 @@ Outcome<ChangeResult> Applier::run(const Followed& action) {
 }
 
 Outcome<void> Applier::finish_tasks(std::uint64_t through) {
-    TRY(cursor, kv::Cursor::open(txn_, db_.tasks));
-    TRY(found, cursor.first());
-    bool there = found;
-    while (there) {
-        const std::uint64_t number = kv::KeyReader(cursor.key()).u64();
-        if (number > through) break;
-        TRY(task, Task::decode(cursor.value()));
-        TRY_VOID(cursor.erase());
-        TRY_VOID(finish(number, task));
-        TRY(next, cursor.next());
-        there = next;
+    // Taken out first: finishing one may add another.
+    std::vector<std::pair<std::uint64_t, Task>> done;
+    {
+        TRY(cursor, kv::Cursor::open(txn_, db_.tasks));
+        TRY(found, cursor.first());
+        for (bool there = found; there;) {
+            const std::uint64_t number = kv::KeyReader(cursor.key()).u64();
+            if (number > through) break;
+            TRY(task, Task::decode(cursor.value()));
+            done.emplace_back(number, std::move(task));
+            TRY_VOID(cursor.erase());
+            TRY(next, cursor.next());
+            there = next;
+        }
     }
+    for (const auto& [number, task] : done) TRY_VOID(finish(number, task));
     return {};
 }
 
@@ -36,7 +40,10 @@ Outcome<void> Applier::finish(std::uint64_t number, const Task& task) {
         case Task::Kind::adopt:
             return arrived(number, task);
         case Task::Kind::unlink:
-            if (task.last_reference) TRY_VOID(txn_.erase(db_.cache, key::number(task.file.message)));
+            if (task.last_reference) {
+                TRY_VOID(txn_.erase(db_.cache, key::number(task.file.message)));
+                TRY_VOID(txn_.erase(db_.rare, key::number(task.file.message)));
+            }
             if (context_.replaying()) {
                 TRY(path, path_of(task.file));
                 context_.remove_after_commit(path);

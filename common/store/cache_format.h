@@ -5,6 +5,7 @@
 //          field-directory:string field-bytes:string
 //          envelope body-structure body envelope-utf8 body-structure-utf8 body-utf8   (strings; a utf8 one is
 //          empty when it is the same) parts base-subject from to cc from-display to-display preview (strings)
+//          [ rare-directory:string rare-bytes:string ]   the fields of kRareFields; they may be kept apart
 // field-directory = *( number:u8 length:varint ), in the order of the header; length 0: the field is there
 // but not kept references = *fixed64
 #pragma once
@@ -28,6 +29,7 @@ inline constexpr std::uint8_t kHasAttachment = 8;
 inline constexpr std::uint8_t kEndsInCrlf = 16;  // the header's empty line; neither: it has none
 inline constexpr std::uint8_t kEndsInLf = 32;
 inline constexpr std::uint8_t kHasDate = 64;
+inline constexpr std::uint8_t kHasRare = 128;  // there are fields of kRareFields
 
 inline constexpr std::size_t kMaxField = 4 * 1024;    // of one field
 inline constexpr std::size_t kMaxFields = 16 * 1024;  // of all that are kept
@@ -111,5 +113,20 @@ inline int field_number(std::string_view name) {
     }
     return -1;
 }
+
+// Long ones that few clients ask for: apart from the others, records stay below half a page of the index, two
+// of them to a page.
+constexpr bool is_rare(std::string_view name) {
+    return name == "dkim-signature" || name == "authentication-results" || name == "x-spam-status" ||
+           name == "bimi-indicator";
+}
+constexpr std::uint64_t rare_mask() {
+    std::uint64_t mask = 0;
+    for (std::size_t n = 0; n < kFieldNames.size(); ++n) {
+        if (is_rare(kFieldNames[n])) mask |= std::uint64_t{1} << n;
+    }
+    return mask;
+}
+inline constexpr std::uint64_t kRareFields = rare_mask();
 
 }  // namespace mailstead::store::cache

@@ -24,9 +24,13 @@ std::string cut(std::string key) {
 }
 
 // What a record is made of, gathered in one walk over the header.
-struct Parts {
+struct Kept {
     std::string directory;
     std::string fields;
+    std::size_t count = 0;
+};
+struct Parts {
+    Kept usual, rare;
     std::optional<mime::DateTime> date;
     std::uint64_t message_id = 0;
     std::vector<std::uint64_t> references;
@@ -36,12 +40,16 @@ struct Parts {
 
 void keep_field(Parts& parts, std::size_t& listed, std::string_view raw, int number) {
     if (++listed > cache::kMaxListed) return;
-    const bool kept = raw.size() <= cache::kMaxField && parts.fields.size() + raw.size() <= cache::kMaxFields;
+    const bool rare = (cache::kRareFields >> number & 1) != 0;
+    Kept& to = rare ? parts.rare : parts.usual;
+    const bool kept = raw.size() <= cache::kMaxField && to.fields.size() + raw.size() <= cache::kMaxFields;
     ByteWriter entry;
     entry.u8(static_cast<std::uint8_t>(number));
     entry.varint(kept ? raw.size() : 0);
-    parts.directory += entry.bytes();
-    if (kept) parts.fields += raw;
+    if (rare) entry.varint(parts.usual.count);
+    to.directory += entry.bytes();
+    ++to.count;
+    if (kept) to.fields += raw;
 }
 
 // RFC 5256, 3 (FROM: the local part of the first address) and RFC 5957, 3 (DISPLAYFROM: its name, else the
@@ -104,11 +112,10 @@ Parts gather(std::string_view header) {
     if (parts.references.empty() && !reply_to.empty()) parts.references.push_back(reply_to.front());
     // More fields than the directory takes: it must not pretend that there are none.
     if (listed > cache::kMaxListed) {
-        parts.directory.clear();
-        parts.fields.clear();
+        parts.usual = parts.rare = Kept();
         for (std::size_t n = 0; n < cache::kFieldNames.size(); ++n) {
-            parts.directory += static_cast<char>(n);
-            parts.directory += '\0';
+            parts.usual.directory += static_cast<char>(n);
+            parts.usual.directory += '\0';
         }
     }
     return parts;
@@ -175,6 +182,7 @@ std::string build_fetch_cache(const mime::Message& message) {
     if (empty_line == "\r\n") flags |= cache::kEndsInCrlf;
     if (empty_line == "\n") flags |= cache::kEndsInLf;
     if (parts.date) flags |= cache::kHasDate;
+    if (!parts.rare.directory.empty()) flags |= cache::kHasRare;
 
     ByteWriter out;
     out.u8(cache::kVersion);
@@ -188,8 +196,8 @@ std::string build_fetch_cache(const mime::Message& message) {
     ByteWriter references;
     for (const std::uint64_t hash : parts.references) references.fixed64(hash);
     out.string(references.bytes());
-    out.string(parts.directory);
-    out.string(parts.fields);
+    out.string(parts.usual.directory);
+    out.string(parts.usual.fields);
 
     const ImapText envelope = write_text(mime::write_envelope, message);
     const ImapText structure = write_text(mime::write_bodystructure, message);
@@ -204,6 +212,10 @@ std::string build_fetch_cache(const mime::Message& message) {
     for (const std::string* key : {&parts.from, &parts.to, &parts.cc, &parts.from_display, &parts.to_display})
         out.string(*key);
     out.string(mime::preview(message));
+    if (!parts.rare.directory.empty()) {
+        out.string(parts.rare.directory);
+        out.string(parts.rare.fields);
+    }
     return out.take();
 }
 

@@ -33,6 +33,9 @@ public:
 
     // Whether each name is among those that records hold, so that append_fields() can answer.
     bool is_covered() const { return covered_; }
+    // Whether it names long fields that lie apart (DKIM-Signature and its like): Snapshot::cached() wants to
+    // know.
+    bool wants_rare() const;
 
 private:
     friend class CachedMessage;
@@ -47,6 +50,10 @@ public:
     // nullopt for a record that is damaged or of a version this program does not know: open the message
     // instead.
     static std::optional<CachedMessage> read(std::string_view record);
+    // Where the part with the rare fields begins in a whole record; it may be kept apart and handed to
+    // attach_rare().
+    static std::size_t rare_part(std::string_view record);
+    void attach_rare(std::string_view part);
 
     // Final IMAP texts (common/mime/structure.h). `ascii` serves clients without UTF8=ACCEPT and IMAP4rev2.
     // An empty view means that the text was too long to keep: open the message and write it anew.
@@ -112,7 +119,10 @@ private:
     std::string_view envelope_, envelope_utf8_, structure_, structure_utf8_, body_, body_utf8_;
     std::string_view base_subject_, from_key_, to_key_, cc_key_, from_display_, to_display_, preview_, parts_,
         references_;
-    Fields fields_;
+    Fields fields_, rare_;
+    bool has_rare_ = false, rare_is_here_ = true;
+    bool append_usual(std::string& out, std::uint64_t wanted) const;
+    bool append_merged(std::string& out, std::uint64_t wanted) const;
     std::uint64_t header_size_ = 0;
     std::uint64_t message_id_hash_ = 0;
     std::optional<SentDate> sent_;

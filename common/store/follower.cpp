@@ -30,7 +30,8 @@ private:
     Outcome<void> do_tasks();
     Outcome<Next> do_task(const Task& task);
     Outcome<Next> settle_folder(const Task& task);
-    Outcome<std::string> folder_to_take(std::uint32_t id, const MailboxRecord& mailbox, const std::string& wanted) const;
+    Outcome<std::string> folder_to_take(std::uint32_t id, const MailboxRecord& mailbox,
+                                        const std::string& wanted) const;
     Outcome<Next> purge(const Task& task);
     Outcome<void> follow_flags();
     Outcome<void> follow_flags_of(std::uint32_t mailbox, UidRange range);
@@ -87,6 +88,7 @@ Outcome<Pass::Next> Pass::do_task(const Task& task) {
             const auto mailbox = snapshot_.mailbox_even_gone(task.file.mailbox);
             TRY_VOID(work_.flush_links());
             if (mailbox) TRY_VOID(work_.remove_folder(mailbox->folder));
+            more_ = true;  // somebody may be waiting for its name
             return Next::go_on;
         }
     }
@@ -114,9 +116,10 @@ Outcome<Pass::Next> Pass::settle_folder(const Task& task) {
     return Next::go_on;
 }
 
-// The folder that the name asks for, if it is free. Where its holder waits for another name itself, a name of its own, so that two
-// mailboxes which swapped names do not wait for each other.
-Outcome<std::string> Pass::folder_to_take(std::uint32_t id, const MailboxRecord& mailbox, const std::string& wanted) const {
+// The folder that the name asks for, if it is free. Where its holder waits for another name itself, a name of
+// its own, so that two mailboxes which swapped names do not wait for each other.
+Outcome<std::string> Pass::folder_to_take(std::uint32_t id, const MailboxRecord& mailbox,
+                                          const std::string& wanted) const {
     TRY(holder_id, snapshot_.txn.get(snapshot_.index->db.folders, wanted));
     if (!holder_id) return wanted;
     TRY(holder, snapshot_.mailbox_even_gone(decode_u32(*holder_id)));

@@ -30,12 +30,15 @@ struct Snapshot::State {
     Outcome<std::optional<MessageRecord>> message(std::uint32_t mailbox, std::uint32_t uid) const;
     Outcome<UidSet> ranges(kv::Database database, MailboxId mailbox) const;
     Result<kv::Cursor*> message_cursor();
-    Result<kv::Cursor*> cache_cursor();
+    // The value of a database keyed by message id: asked for in rising order it walks, otherwise it searches.
+    std::optional<std::string_view> by_message(std::optional<kv::Cursor>& cursor, kv::Database database,
+                                               MessageId message) const;
 
     std::shared_ptr<Index> index;
     kv::ReadTransaction txn;
     std::optional<kv::Cursor> messages;
     std::optional<kv::Cursor> cache;
+    std::optional<kv::Cursor> rare;
 };
 
 // In a snapshot: where the file of a message may lie, best guess first. Paths relative to the data folder.

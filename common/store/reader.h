@@ -78,6 +78,9 @@ public:
     // walks instead of searching. nullopt: none or damaged; open the message and use build_fetch_cache(). The
     // view ends with the next call or the snapshot.
     std::optional<CachedMessage> cached(MessageId message) const;
+    // The same, ready for append_fields() with this request: rare fields are fetched as well when it names
+    // some.
+    std::optional<CachedMessage> cached(MessageId message, const FieldRequest& request) const;
     // Fault::non_existent when it was expunged, Fault::damaged when its file is gone. Finds files that move
     // at this moment, too.
     Outcome<OpenMessage> open_message(MailboxId mailbox, const MessageInfo& message) const;
@@ -114,8 +117,8 @@ private:
 
 struct ReaderOptions {
     std::filesystem::path root;  // the data folder
-    bool beside_engine =
-        false;  // in deliver: the commit engine of this process has the same environments open
+    // In deliver, whose commit engine has the same environments open. Open none before Engine::start().
+    bool beside_engine = false;
     std::size_t max_open_accounts = 256;  // kept open beyond their use, least recently used closed first
 };
 

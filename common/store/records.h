@@ -1,23 +1,23 @@
 // What lies in an account's index: databases, keys, records, format version. Internal to the store.
 //
-// | database      | key                               | value |
-// | meta          | "format", "account", "keywords"   | version; AccountRecord; KeywordTable |
-// | mailboxes     | mailbox                           | MailboxRecord |
-// | names         | name                              | mailbox |
-// | folders       | folder of the Maildir             | mailbox |
-// | subscriptions | name                              | - |
-// | messages      | mailbox, UID                      | MessageRecord |
-// | runs          | mailbox, first UID                | last UID: the UIDs that exist, as ranges |
-// | unseen        | mailbox, first UID                | last UID: of those without \Seen |
-// | deleted       | mailbox, first UID                | last UID: of those with \Deleted |
-// | changes       | mailbox, mod-sequence, first UID  | last UID: messages by mod-sequence |
-// | expunged      | mailbox, mod-sequence, first UID  | last UID |
-// | renames       | mailbox, first UID                | last UID: file names that may no longer tell the
-// flags | | tasks         | number                            | Task: what is to be done with files, in order
-// | | references    | message id                        | how many mailboxes' entries share it, when more
-// than one | | cache         | message id                        | fetch cache | | threads       | hash of a
-// Message-ID              | thread, hash of the base subject | | metadata      | mailbox (0: account), entry
-// name  | value |
+//   meta           "format", "account", "keywords"   version; AccountRecord; KeywordTable
+//   mailboxes      mailbox                           MailboxRecord
+//   names          name                              mailbox
+//   folders        folder of the Maildir             mailbox
+//   subscriptions  name                              -
+//   messages       mailbox, UID                      MessageRecord
+//   runs           mailbox, first UID                last UID: the UIDs that exist, as ranges
+//   unseen         mailbox, first UID                last UID: those without \Seen
+//   deleted        mailbox, first UID                last UID: those with \Deleted
+//   changes        mailbox, mod-sequence, first UID  last UID: messages by mod-sequence
+//   expunged       mailbox, mod-sequence, first UID  last UID
+//   renames        mailbox, first UID                last UID: file names that may no longer tell the flags
+//   tasks          number                            Task: what is to be done with files, in order
+//   references     message id                        how many entries of mailboxes share it, if more than one
+//   cache          message id                        fetch cache, without its rare part
+//   rare           message id                        the rare part, if the message has one
+//   threads        hash of a Message-ID              ThreadEntry
+//   metadata       mailbox (0: account), entry name  value
 #pragma once
 
 #include <array>
@@ -40,7 +40,7 @@ inline constexpr std::uint32_t kFormat = 1;
 
 struct Databases {
     kv::Database meta, mailboxes, names, folders, subscriptions, messages, runs, unseen, deleted, changes,
-        expunged, renames, tasks, references, cache, threads, metadata;
+        expunged, renames, tasks, references, cache, rare, threads, metadata;
 };
 Result<Databases> open_databases(kv::Env& env);
 kv::EnvOptions index_options(kv::Access access);

@@ -89,12 +89,23 @@ Result<kv::Cursor*> Snapshot::State::message_cursor() {
     return &*messages;
 }
 
-Result<kv::Cursor*> Snapshot::State::cache_cursor() {
-    if (!cache) {
-        TRY(cursor, kv::Cursor::open(txn, index->db.cache));
-        cache.emplace(std::move(cursor));
+std::optional<std::string_view> Snapshot::State::by_message(std::optional<kv::Cursor>& cursor,
+                                                            kv::Database database, MessageId message) const {
+    if (!cursor) {
+        auto opened = kv::Cursor::open(txn, database);
+        if (!opened) return std::nullopt;
+        cursor.emplace(*std::move(opened));
     }
-    return &*cache;
+    const kv::Key wanted = key::number(message.value);
+    if (!cursor->key().empty() && cursor->key() < wanted.view()) {
+        // The next one in most cases: fetches walk in the order of arrival.
+        if (!cursor->next()) return std::nullopt;
+    }
+    if (cursor->key() != wanted.view()) {
+        const auto found = cursor->find(wanted);
+        if (!found || !*found) return std::nullopt;
+    }
+    return cursor->value();
 }
 
 // ---- account and mailboxes
@@ -249,20 +260,17 @@ Outcome<UidSet> Snapshot::vanished_since(MailboxId id, ModSeq since, const UidSe
 // ---- contents
 
 std::optional<CachedMessage> Snapshot::cached(MessageId message) const {
-    auto opened = state_->cache_cursor();
-    if (!opened) return std::nullopt;
-    kv::Cursor& cursor = **opened;
-    const kv::Key wanted = key::number(message.value);
-    if (!cursor.key().empty() && cursor.key() < wanted.view()) {
-        // The next one in most cases: fetches walk in the order of arrival.
-        const auto next = cursor.next();
-        if (!next) return std::nullopt;
+    const auto record = state_->by_message(state_->cache, state_->index->db.cache, message);
+    return record ? CachedMessage::read(*record) : std::nullopt;
+}
+
+std::optional<CachedMessage> Snapshot::cached(MessageId message, const FieldRequest& request) const {
+    auto found = cached(message);
+    if (found && request.wants_rare()) {
+        if (const auto part = state_->by_message(state_->rare, state_->index->db.rare, message))
+            found->attach_rare(*part);
     }
-    if (cursor.key() != wanted.view()) {
-        const auto found = cursor.find(wanted);
-        if (!found || !*found) return std::nullopt;
-    }
-    return CachedMessage::read(cursor.value());
+    return found;
 }
 
 // ---- annotations

@@ -85,18 +85,6 @@ void tell_vanished(Session& session, const proto::Fetch& request) {
     session.out() += "\r\n";
 }
 
-// New keywords must be announced before a message shows them.
-void refresh_keywords(Session& session) {
-    const auto now = session.snapshot();
-    if (!now) return;
-    auto names = now->keywords();
-    if (!names || names->size() == session.selected->keywords_told) return;
-    session.keywords = *std::move(names);
-    session.selected->keywords_told = session.keywords.size();
-    write_available_flags(session.out(), session.keywords);
-    write_permanent_flags(session.out(), session.keywords, session.selected->read_only);
-}
-
 }  // namespace
 
 net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids, store::UidSet newly_seen) {
@@ -131,7 +119,9 @@ net::Task<Reply> fetch(Session& session, Command& command) {
 
     store::UidSet newly_seen;
     if (!session.selected->read_only && sets_seen(request)) newly_seen = co_await mark_seen(session, *uids);
-    refresh_keywords(session);
+    if (const auto now = session.snapshot()) {
+        (void)tell_new_keywords(*now, *session.selected, session.keywords, session.out());
+    }
     const std::uint64_t asked = uids->count();
     store::UidSet shown = *uids;
     const auto outcome = co_await answer_fetch(session, request, std::move(shown), std::move(newly_seen));

@@ -52,7 +52,8 @@ store::UidSet uids_of(const SearchKey& key, const SearchContext& context) {
         return uids;
     }
     for (const auto r : key.set.resolve(context.messages.count())) {
-        for (const auto range : context.messages.uids_of(r.first, r.last).ranges()) uids.add(range);
+        const store::UidSet some = context.messages.uids_of(r.first, r.last);
+        for (const auto range : some.ranges()) uids.add(range);
     }
     return uids;
 }

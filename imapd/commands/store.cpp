@@ -22,7 +22,7 @@ net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
         {
             const auto now = session.snapshot();
             if (!now) co_return true;
-            if (const auto names = now->keywords()) session.keywords = *names;
+            (void)tell_new_keywords(*now, view, session.keywords, session.out());
             std::string& out = session.out();
             const auto tell = [&](const store::MessageInfo& message) {
                 last = message.uid;

@@ -110,7 +110,7 @@ Outcome<UpdateState> Updater::step(const Snapshot& snapshot, std::string& out) {
         return UpdateState::done;
     }
     if (!target_) target_ = info->highestmodseq;
-    TRY_VOID(tell_keywords(snapshot, out));
+    TRY_VOID(tell_new_keywords(snapshot, view_, names_, out));
     TRY(finished, tell_flags(snapshot, out));
     if (!finished) return UpdateState::more;
     if (options_.expunges) TRY_VOID(tell_expunges(snapshot, *target_, out));
@@ -120,13 +120,13 @@ Outcome<UpdateState> Updater::step(const Snapshot& snapshot, std::string& out) {
     return UpdateState::done;
 }
 
-Outcome<void> Updater::tell_keywords(const Snapshot& snapshot, std::string& out) {
-    TRY(names, snapshot.keywords());
-    names_ = std::move(names);
-    if (names_.size() == view_.keywords_told) return Outcome<void>();
-    view_.keywords_told = names_.size();
-    write_available_flags(out, names_);
-    write_permanent_flags(out, names_, view_.read_only);
+Outcome<void> tell_new_keywords(const Snapshot& snapshot, Selected& view, KeywordNames& names, std::string& out) {
+    TRY(current, snapshot.keywords());
+    names = std::move(current);
+    if (names.size() == view.keywords_told) return Outcome<void>();
+    view.keywords_told = names.size();
+    write_available_flags(out, names);
+    write_permanent_flags(out, names, view.read_only);
     return Outcome<void>();
 }
 

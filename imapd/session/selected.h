@@ -61,6 +61,9 @@ void write_flags_update(std::string& out, std::uint32_t number, const store::Mes
 // UIDs as a client reads them.
 void write_uids(std::string& out, const store::UidSet& uids);
 
+// Announces keywords that are new to the client: it must know them before a message shows them.
+store::Outcome<void> tell_new_keywords(const store::Snapshot& snapshot, Selected& view, KeywordNames& names, std::string& out);
+
 enum class UpdateState : std::uint8_t {
     done,   // nothing more to tell
     more,   // `out` is full enough: send it and call again
@@ -76,7 +79,6 @@ public:
     store::Outcome<UpdateState> step(const store::Snapshot& snapshot, std::string& out);
 
 private:
-    store::Outcome<void> tell_keywords(const store::Snapshot& snapshot, std::string& out);
     store::Outcome<void> tell_expunges(const store::Snapshot& snapshot, ModSeq now, std::string& out);
     store::Outcome<bool> tell_flags(const store::Snapshot& snapshot, std::string& out);
     store::Outcome<void> tell_arrivals(const store::Snapshot& snapshot, const store::MailboxInfo& info, std::string& out);

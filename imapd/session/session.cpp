@@ -295,7 +295,8 @@ Parsed<UidSet> Session::resolve(const proto::SequenceSet& set, bool uid) const {
         return ParseError("No such message", 0);
     }
     for (const proto::NumberRange r : set.resolve(messages.count())) {
-        for (const UidRange range : messages.uids_of(r.first, r.last).ranges()) named.add(range);
+        const UidSet some = messages.uids_of(r.first, r.last);
+        for (const UidRange range : some.ranges()) named.add(range);
     }
     return named;
 }

@@ -111,8 +111,9 @@ enum class RecipientStatus : std::uint8_t {
     unknown_user,
     not_ours,  // the domain is not ours, and `targets` says where it would be relayed to
     over_quota,
-    too_many,     // this account has addressed too many people lately
-    unavailable,  // the directory cannot be read
+    too_many,      // this account has addressed too many people lately
+    message_full,  // no more recipients fit into this message
+    unavailable,   // the directory cannot be read
 };
 struct RecipientVerdict {
     RecipientStatus status = RecipientStatus::unavailable;

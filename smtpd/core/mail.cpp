@@ -12,7 +12,7 @@ Action ServerCore::mail(std::string_view arguments) {
     if (auto refused = refuse_mail(*mail)) return *std::move(refused);
     if (++transactions_ > profile_.limits.transactions) {
         return give_up(421, EnhancedCode{4, 7, 0},
-                       "Enough messages for one session, connect again");  // RFC 9422, 4.1
+                       "Enough messages for one session, connect again");  // RFC 9422
     }
     transaction_.id = session_id_ + "-" + std::to_string(transactions_);
     transaction_.mail = *std::move(mail);

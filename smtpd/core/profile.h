@@ -22,7 +22,7 @@ struct CoreLimits {
     std::size_t command_octets = 4096;  // RFC 5321, 4.5.3.1.4 asks for 512, extensions for about 2,000 more
     std::size_t auth_line_octets = 12'288;   // RFC 4954, 4.3
     std::uint32_t recipients = 1000;         // of one message; RFC 5321, 4.5.3.1.8 asks for 100
-    std::uint32_t transactions = 1000;       // of one session
+    std::uint32_t transactions = 10'000;     // of one session
     std::uint32_t errors = 20;               // commands refused for their form or order
     std::uint32_t refused_recipients = 100;  // of one session
     std::uint32_t failed_logins = 3;         // of one session

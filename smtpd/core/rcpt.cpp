@@ -13,6 +13,9 @@ Action ServerCore::rcpt(std::string_view arguments) {
         return refuse(rcpt.error(), EnhancedCode{5, 1, 3});
     }
     if (transaction_.recipients.size() >= profile_.limits.recipients) {
+        if (++refused_recipients_in_message_ > 10 * profile_.limits.recipients) {
+            return give_up(421, EnhancedCode{4, 5, 3}, "Far too many recipients for one message");
+        }
         // RFC 5321, 4.5.3.1.10: those accepted so far stay, the client sends the rest in another message.
         say(452, EnhancedCode{4, 5, 3}, "Too many recipients for one message, send the others separately");
         return next_command();
@@ -42,6 +45,9 @@ Action ServerCore::on_recipient(RecipientVerdict verdict) {
         case RecipientStatus::too_many:
             return refuse_recipient(452, EnhancedCode{4, 7, 1},
                                     "Too many recipients lately, try again in an hour");
+        case RecipientStatus::message_full:
+            return refuse_recipient(452, EnhancedCode{4, 5, 3},
+                                    "Too many recipients for one message, send the others separately");
         case RecipientStatus::unavailable:
             break;
     }

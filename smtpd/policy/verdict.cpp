@@ -36,7 +36,6 @@ Decision decide(const Findings& findings, bool enforce) {
     Decision decision;
     if (dmarc.apply == DmarcPolicy::none || inconclusive(findings)) return decision;
     if (dmarc.apply == DmarcPolicy::reject && dmarc.verdict == DmarcVerdict::fail) {
-        // RFC 7372, 3.2 and RFC 9989, 7.4: which policy of whose domain.
         decision.refusal = smtp::Reply(
             550, smtp::EnhancedCode{5, 7, 1},
             "The DMARC policy of " + dmarc.domain + " asks to refuse this message: " + dmarc.reason);

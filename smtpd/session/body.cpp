@@ -66,7 +66,7 @@ bool begins_with_field(std::string_view line) {
 
 bool Body::open(std::optional<std::uint64_t> expected) {
     // A little more than announced, since clients count carelessly.
-    const std::uint64_t wanted = std::min<std::uint64_t>(expected.value_or(0) + 512, kSpillAt + kFirstShare);
+    const std::uint64_t wanted = std::min<std::uint64_t>(expected.value_or(0) + 512, kMostAnnounced);
     const std::size_t first = std::max(kFirstShare, static_cast<std::size_t>(wanted));
     if (share_.grow_to(first)) {
         memory_.reserve(first);

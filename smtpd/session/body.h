@@ -19,6 +19,8 @@ class Body {
 public:
     static constexpr std::size_t kSpillAt = 256u << 10;  // octets of body in memory
     static constexpr std::size_t kFirstShare = 16u << 10;
+    static constexpr std::size_t kMostAnnounced =
+        64u << 10;  // taken on the client's word; more comes with the bytes
 
     // Both must outlive it.
     Body(const Spool& spool, MemoryBudget& budget) : spool_(spool), share_(budget) {}

@@ -1,6 +1,8 @@
 #include "smtpd/session/server.h"
 
 #include <algorithm>
+#include <future>
+#include <thread>
 
 #include "common/dns/cares_resolver.h"
 #include "common/runtime/log.h"
@@ -86,6 +88,7 @@ Server::~Server() = default;
 
 Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
                            const std::string& deliver_socket) {
+    threads_ = &threads;
     TRY_VOID(make_workers(threads, deliver_socket));
     const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(threads, wanted[i], std::move(sockets.at(i)));
@@ -141,7 +144,23 @@ bool Server::wait_idle(std::chrono::milliseconds at_most) {
             std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (!listener->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
     }
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        while (!background_ended(i)) {
+            if (std::chrono::steady_clock::now() >= end) return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
     return true;
+}
+
+// Ends the lookups that nobody waits for; whether none is left.
+bool Server::background_ended(std::size_t index) {
+    std::promise<bool> ended;
+    boost::asio::post(threads_->context(index), [&] {
+        workers_[index]->background.abort();
+        ended.set_value(workers_[index]->background.size() == 0);
+    });
+    return ended.get_future().get();
 }
 
 void Server::abort() {

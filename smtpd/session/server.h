@@ -39,11 +39,13 @@ public:
     void abort();
 
 private:
+    bool background_ended(std::size_t index);
     Result<void> make_workers(net::IoThreads& threads, const std::string& deliver_socket);
     void listen(net::IoThreads& threads, const settings::Listener& listener, FileDescriptor socket);
 
     const settings::Settings settings_;
     Environment environment_;
+    net::IoThreads* threads_ = nullptr;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::unique_ptr<Profile>> profiles_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;

@@ -53,6 +53,7 @@ private:
     Action open_body(const OpenBody& action);
     std::optional<Action> resolve(const ResolveRecipient& action);
     Action answer_recipient(RecipientVerdict verdict);
+    bool fits_envelope(const RecipientVerdict& verdict);
     Action check_sender(const CheckSender& action);
     TlsReady tls_ready();
     BodyOutcome body_outcome() const;
@@ -78,7 +79,10 @@ private:
     std::optional<RecipientVerdict> pending_recipient_;  // its quota is being asked for
     AccountId pending_account_;
     std::uint64_t conversation_ = 0;  // with deliver, of a login that is going on
-    std::uint64_t skip_ = 0;          // octets of a chunk that is not kept
+    // Of the envelope as it goes to deliver, which bounds it.
+    std::size_t envelope_octets_ = 0;
+    bool broken_ = false;     // nothing can be said any more
+    std::uint64_t skip_ = 0;  // octets of a chunk that is not kept
     bool in_chunk_ = false;
     Clock::time_point body_deadline_{};
     std::string binding_type_;

@@ -70,9 +70,9 @@ def check_manual(program, manuals, findings):
     for table, key in keys:
         if not mentions(everything, key):
             findings.add(where, 1, f"says nothing of the setting {table + '.' if table else ''}{key}")
-    page = next((path for path in manuals if path.name == "mailstead.1"), None)
+    page = next((path for path in manuals if re.fullmatch(r"mailstead\.[18]", path.name)), None)
     if page is None:
-        findings.add(where, 1, "there is no man page mailstead.1")
+        findings.add(where, 1, "there is no man page of mailstead")
         return
     commands = list(all_subcommands(program))
     if not commands:

@@ -35,9 +35,10 @@ def main():
         subprocess.run(["cmake", "--install", build, "--prefix", prefix], check=True, stdout=subprocess.DEVNULL)
         installed = {str(path.relative_to(prefix)) for path in Path(prefix).rglob("*") if path.is_file()}
         expected = {f"bin/{program}" for program in PROGRAMS} | {
-            "share/man/man1/mailstead.1", "share/doc/mailstead/README.md", "share/doc/mailstead/LICENSE",
+            "share/doc/mailstead/README.md", "share/doc/mailstead/LICENSE",
             "lib/sysusers.d/mailstead.conf", "lib/tmpfiles.d/mailstead.conf"}
-        expected |= {f"lib/systemd/system/{path.name}" for path in (ROOT / "config/systemd").glob("*.service")}
+        expected |= {f"share/man/man{path.suffix[1:]}/{path.name}" for path in (ROOT / "docs/man").glob("*.[1-8]")}
+        expected |= {f"lib/systemd/system/{path.name}" for path in (ROOT / "config/systemd").iterdir() if path.is_file()}
         for path in sorted(expected - installed):
             findings.add("cmake/install.cmake", 1, f"does not install {path}")
         check_units(Path(prefix, "lib/systemd/system"), findings)

@@ -77,7 +77,8 @@ TEST_F(ResolverTest, DoesNotKeepWhatHasNoTtl) {
 
 TEST_F(ResolverTest, RemembersDenials_Rfc2308_5) {
     const Server server([](const Query& query) {
-        const std::string soa = B::name("ns") + B::name("root") + B::u32(1) + B::u32(2) + B::u32(3) + B::u32(4) + B::u32(120);
+        const std::string soa =
+            B::name("ns") + B::name("root") + B::u32(1) + B::u32(2) + B::u32(3) + B::u32(4) + B::u32(120);
         return B(query.question, 3).authority("example.org", 6, 60, soa).bytes(query.id);
     });
     CaresResolver& r = resolver(server);
@@ -107,7 +108,9 @@ TEST_F(ResolverTest, EqualQuestionsInFlightAreAskedOnce) {
 TEST_F(ResolverTest, ManyQuestionsAtOnceGetTheirOwnAnswers) {
     const Server server([](const Query& query) {
         const auto number = static_cast<char>(std::stoi(query.question.name));
-        return B(query.question).answer(query.question.name, 1, 60, std::string("\xC0\x00\x02", 3) + number).bytes(query.id);
+        return B(query.question)
+            .answer(query.question.name, 1, 60, std::string("\xC0\x00\x02", 3) + number)
+            .bytes(query.id);
     });
     CaresResolver& r = resolver(server);
     std::vector<std::string> names;
@@ -124,7 +127,9 @@ TEST_F(ResolverTest, TruncatedAnswersComeByTcp) {
     const Server server([](const Query& query) {
         if (!query.tcp) return B(query.question, kTc).bytes(query.id);
         B response(query.question);
-        for (int i = 0; i < 200; ++i) response.answer(query.question.name, 1, 60, std::string("\xC0\x00\x02", 3) + static_cast<char>(i));
+        for (int i = 0; i < 200; ++i)
+            response.answer(query.question.name, 1, 60,
+                            std::string("\xC0\x00\x02", 3) + static_cast<char>(i));
         return response.bytes(query.id);
     });
     CaresResolver& r = resolver(server);
@@ -147,7 +152,9 @@ TEST_F(ResolverTest, SilenceIsATransientFailureAfterItsTries) {
 
 TEST_F(ResolverTest, ServerFailuresAreTransientAndNotRemembered) {
     bool failing = true;
-    const Server server([&failing](const Query& query) { return failing ? B(query.question, 2).bytes(query.id) : one_address(query); });
+    const Server server([&failing](const Query& query) {
+        return failing ? B(query.question, 2).bytes(query.id) : one_address(query);
+    });
     ResolverOptions options;
     options.tries = 1;
     CaresResolver& r = resolver(server, options);

@@ -1,10 +1,11 @@
 #include "dns_server.h"
 
-#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+
+#include <gtest/gtest.h>
 
 #include "common/base/text.h"
 #include "common/net/listener.h"
@@ -33,17 +34,21 @@ ResponseBuilder::ResponseBuilder(const Question& question, std::uint16_t flags)
     : flags_(static_cast<std::uint16_t>(0x8180 | flags)),
       question_(name(question.name) + u16(static_cast<unsigned>(question.type)) + u16(1)) {}
 
-void ResponseBuilder::record(std::string_view owner, std::uint16_t type, std::uint32_t ttl, std::string_view data) {
-    records_ += name(owner) + u16(type) + u16(1) + u32(ttl) + u16(static_cast<unsigned>(data.size())) + std::string(data);
+void ResponseBuilder::record(std::string_view owner, std::uint16_t type, std::uint32_t ttl,
+                             std::string_view data) {
+    records_ += name(owner) + u16(type) + u16(1) + u32(ttl) + u16(static_cast<unsigned>(data.size())) +
+                std::string(data);
 }
 
-ResponseBuilder& ResponseBuilder::answer(std::string_view owner, std::uint16_t type, std::uint32_t ttl, std::string_view data) {
+ResponseBuilder& ResponseBuilder::answer(std::string_view owner, std::uint16_t type, std::uint32_t ttl,
+                                         std::string_view data) {
     ++answers_;
     record(owner, type, ttl, data);
     return *this;
 }
 
-ResponseBuilder& ResponseBuilder::authority(std::string_view owner, std::uint16_t type, std::uint32_t ttl, std::string_view data) {
+ResponseBuilder& ResponseBuilder::authority(std::string_view owner, std::uint16_t type, std::uint32_t ttl,
+                                            std::string_view data) {
     ++authorities_;
     record(owner, type, ttl, data);
     return *this;
@@ -88,7 +93,8 @@ std::string Server::respond_to(std::string_view bytes, bool tcp) {
     Query query;
     query.tcp = tcp;
     query.bytes = bytes;
-    query.id = static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) << 8 | static_cast<unsigned char>(bytes[1]));
+    query.id = static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) << 8 |
+                                          static_cast<unsigned char>(bytes[1]));
     std::size_t at = 12;
     while (at < bytes.size() && bytes[at] != 0) {
         const auto size = static_cast<unsigned char>(bytes[at]);
@@ -104,7 +110,8 @@ void Server::answer_udp() {
     char buffer[4096];
     sockaddr_in from{};
     socklen_t size = sizeof from;
-    const ssize_t got = ::recvfrom(udp_.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
+    const ssize_t got =
+        ::recvfrom(udp_.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
     if (got < 12) return;
     const std::string response = respond_to({buffer, static_cast<std::size_t>(got)}, false);
     if (response.empty()) return;
@@ -118,7 +125,8 @@ void Server::answer_tcp() {
     if (got < 14) return;
     const std::string response = respond_to({buffer + 2, static_cast<std::size_t>(got) - 2}, true);
     const std::string framed = ResponseBuilder::u16(static_cast<unsigned>(response.size())) + response;
-    EXPECT_EQ(::send(peer.get(), framed.data(), framed.size(), MSG_NOSIGNAL), static_cast<ssize_t>(framed.size()));
+    EXPECT_EQ(::send(peer.get(), framed.data(), framed.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(framed.size()));
     while (::recv(peer.get(), buffer, sizeof buffer, 0) > 0) {
     }
 }

@@ -21,8 +21,10 @@ class ResponseBuilder {
 public:
     // To `question`; flags: QR RD RA and what is given.
     explicit ResponseBuilder(const Question& question, std::uint16_t flags = 0);
-    ResponseBuilder& answer(std::string_view name, std::uint16_t type, std::uint32_t ttl, std::string_view data);
-    ResponseBuilder& authority(std::string_view name, std::uint16_t type, std::uint32_t ttl, std::string_view data);
+    ResponseBuilder& answer(std::string_view name, std::uint16_t type, std::uint32_t ttl,
+                            std::string_view data);
+    ResponseBuilder& authority(std::string_view name, std::uint16_t type, std::uint32_t ttl,
+                               std::string_view data);
     // With this id.
     std::string bytes(std::uint16_t id) const;
 
@@ -46,7 +48,8 @@ struct Query {
     std::string bytes;
 };
 
-// On 127.0.0.1, UDP and TCP on the same port. The function gives the response, empty for silence; it runs on the server's thread.
+// On 127.0.0.1, UDP and TCP on the same port. The function gives the response, empty for silence; it runs on
+// the server's thread.
 class Server {
 public:
     explicit Server(std::function<std::string(const Query&)> respond);

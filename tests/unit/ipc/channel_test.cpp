@@ -1,15 +1,14 @@
 #include "common/ipc/channel.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <atomic>
 #include <cstring>
+#include <fcntl.h>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "common/base/bytes.h"
 #include "common/net/event.h"
@@ -96,7 +95,8 @@ protected:
 };
 
 // The answer's bytes, or the error's text.
-net::Task<void> ask_echo(Client& client, std::string bytes, Descriptors descriptors, std::vector<std::string>& answers) {
+net::Task<void> ask_echo(Client& client, std::string bytes, Descriptors descriptors,
+                         std::vector<std::string>& answers) {
     const ApplyChange change{AccountId(1), std::move(bytes)};
     auto answer = co_await ask(client, change, std::move(descriptors), kLong);
     answers.push_back(answer ? answer->bytes : "error: " + answer.error().what);
@@ -119,7 +119,8 @@ TEST_F(Channel, DescriptorsGoToTheirOwnFrames) {
     Client& one = client();
     for (int i = 0; i < 300; ++i) {
         Descriptors some;
-        for (int k = 0; k < i % 4; ++k) some.push_back(file_with(std::to_string(i) + "." + std::to_string(k)));
+        for (int k = 0; k < i % 4; ++k)
+            some.push_back(file_with(std::to_string(i) + "." + std::to_string(k)));
         loop.tasks.spawn(ask_echo(one, std::to_string(i), std::move(some), answers));
     }
     loop.run();
@@ -291,7 +292,8 @@ TEST_F(Channel, LimitsAreKept) {
     loop.tasks.spawn(ask_echo(one, "slow", {}, answers));
     loop.tasks.spawn(ask_echo(one, "slow", {}, answers));
     loop.run();
-    EXPECT_EQ(answers, (std::vector<std::string>{"error: message too large", "error: too many calls are waiting", "slow", "slow"}));
+    EXPECT_EQ(answers, (std::vector<std::string>{"error: message too large",
+                                                 "error: too many calls are waiting", "slow", "slow"}));
 }
 
 TEST_F(Channel, TheServerReadsNoFurtherThanItsLimit) {
@@ -353,9 +355,12 @@ TEST_F(Channel, MalformedFramesEndTheConnection) {
         const char* name;
         std::string bytes;
     };
-    for (const Case& c : {Case{"no hello", frame(0, 12, 1, 0, "")}, Case{"other version", frame(static_cast<std::uint32_t>(old.size()), 1, 0, 0, old)},
-                          Case{"too large", greeting + frame(1024 * 1024 + 1, 5, 1, 0, "")}, Case{"type zero", greeting + frame(0, 0, 1, 0, "")},
-                          Case{"unknown type", greeting + frame(0, 99, 1, 0, "")}, Case{"missing descriptors", greeting + frame(1, 5, 1, 1, "x")},
+    for (const Case& c : {Case{"no hello", frame(0, 12, 1, 0, "")},
+                          Case{"other version", frame(static_cast<std::uint32_t>(old.size()), 1, 0, 0, old)},
+                          Case{"too large", greeting + frame(1024 * 1024 + 1, 5, 1, 0, "")},
+                          Case{"type zero", greeting + frame(0, 0, 1, 0, "")},
+                          Case{"unknown type", greeting + frame(0, 99, 1, 0, "")},
+                          Case{"missing descriptors", greeting + frame(1, 5, 1, 1, "x")},
                           Case{"too many descriptors", greeting + frame(1, 5, 1, 65, "x")}}) {
         const FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         sockaddr_un address{};
@@ -364,7 +369,8 @@ TEST_F(Channel, MalformedFramesEndTheConnection) {
         ASSERT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
         timeval limit{20, 0};
         setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        ASSERT_EQ(::send(fd.get(), c.bytes.data(), c.bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(c.bytes.size()));
+        ASSERT_EQ(::send(fd.get(), c.bytes.data(), c.bytes.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(c.bytes.size()));
         char buffer[1'000];
         ssize_t got = 0;
         while ((got = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0) {

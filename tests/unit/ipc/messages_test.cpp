@@ -14,7 +14,8 @@ DeliverMessage some_delivery() {
     message.trace_id = "01HXYZ";
     message.envelope.reverse_path = address("sender@example.org");
     message.envelope.recipients = {
-        Recipient{address("user+lists@example.net"), kNotifyFailure | kNotifyDelay, "rfc822;user@example.net", Local{AccountId(7), "lists"}},
+        Recipient{address("user+lists@example.net"), kNotifyFailure | kNotifyDelay, "rfc822;user@example.net",
+                  Local{AccountId(7), "lists"}},
         Recipient{address("alias@example.net"), kNotifyNever, "", Remote{address("far@example.com")}},
     };
     message.envelope.ret = ReturnContent::headers;
@@ -72,8 +73,10 @@ std::vector<std::pair<std::string, std::string>> samples() {
         {"quota", QuotaAnswer{true}.encode()},
         {"queue all", QueueCommand{QueueCommand::Op::retry, QueueCommand::All{}}.encode()},
         {"queue id", QueueCommand{QueueCommand::Op::hold, QueueId(7)}.encode()},
-        {"queue domain", QueueCommand{QueueCommand::Op::release, QueueCommand::ToDomain{"example.org"}}.encode()},
-        {"queue recipient", QueueCommand{QueueCommand::Op::remove, QueueCommand::ToRecipient{"a@example.org"}}.encode()},
+        {"queue domain",
+         QueueCommand{QueueCommand::Op::release, QueueCommand::ToDomain{"example.org"}}.encode()},
+        {"queue recipient",
+         QueueCommand{QueueCommand::Op::remove, QueueCommand::ToRecipient{"a@example.org"}}.encode()},
         {"queued", QueueAnswer{3, ""}.encode()},
         {"status", StatusAnswer{{{"queue", 3}, {"accepted", 1'000'000}}}.encode()},
         {"gone", AccountGone{AccountId(6)}.encode()},
@@ -86,7 +89,8 @@ std::string there_and_back(const std::string& name, std::string_view bytes) {
     if (name == "hello") return again(Hello::decode(bytes));
     if (name == "refused") return again(Refused::decode(bytes));
     if (name == "auth_step") return again(AuthStep::decode(bytes));
-    if (name == "challenge" || name == "success" || name == "failure" || name == "busy") return again(AuthAnswer::decode(bytes));
+    if (name == "challenge" || name == "success" || name == "failure" || name == "busy")
+        return again(AuthAnswer::decode(bytes));
     if (name == "cancel") return again(AuthCancel::decode(bytes));
     if (name == "deliver") return again(DeliverMessage::decode(bytes));
     if (name == "delivered") return again(DeliverAnswer::decode(bytes));
@@ -110,7 +114,8 @@ TEST(Messages, DecodeWhatTheyEncode) {
 TEST(Messages, RefuseEveryTruncationAndEveryExtraByte) {
     for (const auto& [name, bytes] : samples()) {
         for (std::size_t size = 0; size < bytes.size(); ++size) {
-            EXPECT_TRUE(there_and_back(name, std::string_view(bytes).substr(0, size)).empty()) << name << " cut to " << size;
+            EXPECT_TRUE(there_and_back(name, std::string_view(bytes).substr(0, size)).empty())
+                << name << " cut to " << size;
         }
         EXPECT_TRUE(there_and_back(name, bytes + '\0').empty()) << name;
     }

@@ -86,7 +86,8 @@ TEST_F(Notices, ABurstLargerThanADatagramArrivesWhole) {
 TEST_F(Notices, MalformedOnesAreRefused) {
     const std::string good = NoticeBatch{1, {notice(7, {1, 2}, 3)}}.encode();
     EXPECT_TRUE(NoticeBatch::decode(good));
-    for (std::size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(NoticeBatch::decode(good.substr(0, size))) << size;
+    for (std::size_t size = 0; size < good.size(); ++size)
+        EXPECT_FALSE(NoticeBatch::decode(good.substr(0, size))) << size;
     EXPECT_FALSE(NoticeBatch::decode(good + "x"));
 }
 

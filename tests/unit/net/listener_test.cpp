@@ -1,12 +1,11 @@
 #include "common/net/listener.h"
 
-#include <netinet/in.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-
 #include <atomic>
 #include <mutex>
+#include <netinet/in.h>
 #include <set>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <thread>
 
 #include "certificates.h"
@@ -28,11 +27,15 @@ public:
         connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     }
     bool connected() const { return connected_; }
-    void send(std::string_view text) { EXPECT_EQ(::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size())); }
+    void send(std::string_view text) {
+        EXPECT_EQ(::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(text.size()));
+    }
     std::string read_all() {
         std::string all;
         char buffer[256];
-        for (ssize_t got = 0; (got = ::recv(fd_.get(), buffer, sizeof buffer, 0)) > 0;) all.append(buffer, static_cast<std::size_t>(got));
+        for (ssize_t got = 0; (got = ::recv(fd_.get(), buffer, sizeof buffer, 0)) > 0;)
+            all.append(buffer, static_cast<std::size_t>(got));
         return all;
     }
     std::string read_some() {
@@ -94,7 +97,9 @@ TEST(Listener, RefusesOverItsLimitsWithAReason) {
         options.max_connections = per_address ? 100 : 2;
         options.max_per_address = per_address ? 2 : 100;
         options.count_loopback = true;
-        options.refusal_text = [](Refusal why) { return why == Refusal::server_full ? "421 full\r\n" : "421 too many from you\r\n"; };
+        options.refusal_text = [](Refusal why) {
+            return why == Refusal::server_full ? "421 full\r\n" : "421 too many from you\r\n";
+        };
         Listener listener(threads, any_port(), options, &greet_and_echo);
         listener.start();
         threads.start();
@@ -187,10 +192,10 @@ TEST(Listener, SurvivesRunningOutOfDescriptors) {
     EXPECT_EQ(std::string(buffer, got > 0 ? static_cast<std::size_t>(got) : 0), "421 later\r\n");
     hoard.clear();
     setrlimit(RLIMIT_NOFILE, &before);
-    EXPECT_EQ(problems, 1);
     Client after(listener.address());
     after.send("x");
     EXPECT_EQ(after.read_all(), "hello x");
+    EXPECT_EQ(problems, 1);
     EXPECT_TRUE(listener.wait_idle(20s));
 }
 

@@ -1,8 +1,8 @@
 #include "common/net/read_buffer.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace mailstead::net {
 namespace {

@@ -36,7 +36,8 @@ TEST(Stream, CarriesMoreThanTheSocketHolds) {
     std::string received;
     const auto send = [](Stream& stream, const std::string& bytes) -> Task<void> {
         const std::array<std::string_view, 4> pieces{std::string_view(bytes).substr(0, 5), std::string_view(),
-                                                     std::string_view(bytes).substr(5, 20'000), std::string_view(bytes).substr(20'005)};
+                                                     std::string_view(bytes).substr(5, 20'000),
+                                                     std::string_view(bytes).substr(20'005)};
         const auto written = co_await stream.write_all(pieces, kLong);
         EXPECT_TRUE(written);
         stream.close();
@@ -84,7 +85,9 @@ TEST(Stream, WriteToAPeerThatIsGoneIsAValue) {
     Pair pair(loop.context);
     pair.b.close();
     IoResult<void> result;
-    const auto send = [](Stream& stream, IoResult<void>& into) -> Task<void> { into = co_await stream.write_all("hello", kLong); };
+    const auto send = [](Stream& stream, IoResult<void>& into) -> Task<void> {
+        into = co_await stream.write_all("hello", kLong);
+    };
     loop.tasks.spawn(send(pair.a, result));
     loop.run();
     ASSERT_FALSE(result);
@@ -127,7 +130,8 @@ TEST(Stream, ATimeoutOfOneDirectionLeavesTheOtherWaiting) {
     IoResult<std::size_t> read = 0;
     IoResult<void> written;
     std::string bytes;
-    const auto send = [](Stream& mine, Stream& peer, const std::string& what, IoResult<void>& into) -> Task<void> {
+    const auto send = [](Stream& mine, Stream& peer, const std::string& what,
+                         IoResult<void>& into) -> Task<void> {
         into = co_await mine.write_all(what, kShort);
         const auto answered = co_await peer.write_all("late", kLong);
         EXPECT_TRUE(answered);

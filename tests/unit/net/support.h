@@ -1,14 +1,14 @@
 // Runs coroutines in tests.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <sys/socket.h>
-
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <sys/socket.h>
 #include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
 
 #include "common/net/stream.h"
 #include "common/net/task_group.h"

@@ -1,7 +1,7 @@
-#include <openssl/ssl.h>
-
 #include <array>
 #include <thread>
+
+#include <openssl/ssl.h>
 
 #include "certificates.h"
 #include "support.h"
@@ -11,7 +11,9 @@ namespace {
 
 class Tls : public ::testing::Test {
 protected:
-    CertificateFiles files(const std::string& name) const { return {folder.file(name + ".pem"), folder.file(name + ".key")}; }
+    CertificateFiles files(const std::string& name) const {
+        return {folder.file(name + ".pem"), folder.file(name + ".key")};
+    }
     CertificateFiles make(const std::string& name, const std::vector<std::string>& names) const {
         make_certificate(files(name), names);
         return files(name);
@@ -45,7 +47,8 @@ protected:
         std::array<std::string, 3> client_bindings;
     };
     static std::array<std::string, 3> bindings(const Stream& stream) {
-        return {stream.channel_binding(ChannelBinding::tls_exporter), stream.channel_binding(ChannelBinding::tls_unique),
+        return {stream.channel_binding(ChannelBinding::tls_exporter),
+                stream.channel_binding(ChannelBinding::tls_unique),
                 stream.channel_binding(ChannelBinding::tls_server_end_point)};
     }
     static Task<void> serve(Stream& stream, std::shared_ptr<TlsServerContext> context, Outcome& outcome) {
@@ -65,7 +68,8 @@ protected:
         outcome.server_bindings = bindings(stream);
         co_await stream.shutdown(kLong);
     }
-    static Task<void> call(Stream& stream, std::shared_ptr<TlsClientContext> context, const TlsClientRequest& request, Outcome& outcome) {
+    static Task<void> call(Stream& stream, std::shared_ptr<TlsClientContext> context,
+                           const TlsClientRequest& request, Outcome& outcome) {
         ReadBuffer buffer;
         outcome.connected = co_await stream.connect_tls(context, request, buffer, kLong);
         if (outcome.connected) {
@@ -82,7 +86,8 @@ protected:
         }
         stream.close();
     }
-    static Outcome exchange(std::shared_ptr<TlsServerContext> server_context, std::shared_ptr<TlsClientContext> client_context,
+    static Outcome exchange(std::shared_ptr<TlsServerContext> server_context,
+                            std::shared_ptr<TlsClientContext> client_context,
                             const TlsClientRequest& request) {
         Loop loop;
         Pair pair(loop.context);
@@ -125,10 +130,13 @@ TEST_F(Tls, VerificationIsAVerdictWhenOpportunisticAndAFailureWhenRequired) {
         Verify verify;
         bool connects;
     };
-    for (const Case& c : {Case{"unknown root, opportunistic", other.certificate, "mail.example.org", Verify::opportunistic, true},
-                          Case{"unknown root, required", other.certificate, "mail.example.org", Verify::name, false},
-                          Case{"wrong name, opportunistic", one.certificate, "wrong.example.org", Verify::opportunistic, true},
-                          Case{"wrong name, required", one.certificate, "wrong.example.org", Verify::name, false}}) {
+    for (const Case& c :
+         {Case{"unknown root, opportunistic", other.certificate, "mail.example.org", Verify::opportunistic,
+               true},
+          Case{"unknown root, required", other.certificate, "mail.example.org", Verify::name, false},
+          Case{"wrong name, opportunistic", one.certificate, "wrong.example.org", Verify::opportunistic,
+               true},
+          Case{"wrong name, required", one.certificate, "wrong.example.org", Verify::name, false}}) {
         TlsClientRequest request;
         request.server_name = c.server_name;
         request.verify = c.verify;
@@ -167,16 +175,19 @@ TEST_F(Tls, DaneMatchesTheKeyWhateverTheNameIs_Rfc7672_3_1_1) {
 
 TEST_F(Tls, SniChoosesTheCertificate) {
     TlsServerOptions options;
-    options.certificates = {make("first", {"first.example"}), make("second", {"second.example", "*.wild.example"})};
+    options.certificates = {make("first", {"first.example"}),
+                            make("second", {"second.example", "*.wild.example"})};
     const auto context = server(options);
     struct Case {
         const char* name;
         int expected;
     };
-    for (const Case& c : {Case{"first.example", 0}, Case{"second.example", 1}, Case{"a.wild.example", 1}, Case{"unknown.example", 0}, Case{"", 0}}) {
+    for (const Case& c : {Case{"first.example", 0}, Case{"second.example", 1}, Case{"a.wild.example", 1},
+                          Case{"unknown.example", 0}, Case{"", 0}}) {
         TlsClientRequest request;
         request.server_name = c.name;
-        const Outcome outcome = exchange(context, client(options.certificates[static_cast<std::size_t>(c.expected)].certificate), request);
+        const Outcome outcome = exchange(
+            context, client(options.certificates[static_cast<std::size_t>(c.expected)].certificate), request);
         ASSERT_TRUE(outcome.connected) << c.name;
         const bool named = std::string_view(c.name) != "unknown.example";
         EXPECT_EQ(outcome.client_facts.peer_trust, named ? Trust::verified : Trust::failed) << c.name;
@@ -212,7 +223,8 @@ TEST_F(Tls, ChangedFilesAreTakenAndBrokenOnesAreNot) {
 
 TEST_F(Tls, ExpiryIsTheCertificatesEnd) {
     const auto context = server(make("one", {"mail.example.org"}));
-    const auto left = context->expires() - std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto left = context->expires() -
+                      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
     EXPECT_GT(left, 23h);
     EXPECT_LE(left, 24h);
 }
@@ -230,7 +242,8 @@ TEST_F(Tls, StartTlsDropsWhatWasSentInThePlain_Rfc3207_6) {
     Loop loop;
     Pair pair(loop.context);
     Outcome outcome;
-    const auto attacked = [](Stream& stream, std::shared_ptr<TlsServerContext> context, Outcome& into) -> Task<void> {
+    const auto attacked = [](Stream& stream, std::shared_ptr<TlsServerContext> context,
+                             Outcome& into) -> Task<void> {
         ReadBuffer buffer;
         const auto got = co_await stream.fill(buffer, kLong);
         EXPECT_TRUE(got);
@@ -246,7 +259,8 @@ TEST_F(Tls, StartTlsDropsWhatWasSentInThePlain_Rfc3207_6) {
         co_await stream.shutdown(kLong);
     };
     const std::string_view injected = "STARTTLS\r\nMAIL FROM:<evil@example.org>\r\n";
-    ASSERT_EQ(::send(pair.b.native_handle(), injected.data(), injected.size(), 0), static_cast<ssize_t>(injected.size()));
+    ASSERT_EQ(::send(pair.b.native_handle(), injected.data(), injected.size(), 0),
+              static_cast<ssize_t>(injected.size()));
     TlsClientRequest request;
     loop.tasks.spawn(attacked(pair.a, server(one), outcome));
     loop.tasks.spawn(call(pair.b, client(""), request, outcome));
@@ -270,7 +284,8 @@ TEST_F(Tls, HandshakeTimesOut) {
     Loop loop;
     Pair pair(loop.context);
     IoResult<void> result;
-    const auto accept = [](Stream& stream, std::shared_ptr<TlsServerContext> context, IoResult<void>& into) -> Task<void> {
+    const auto accept = [](Stream& stream, std::shared_ptr<TlsServerContext> context,
+                           IoResult<void>& into) -> Task<void> {
         ReadBuffer buffer;
         into = co_await stream.accept_tls(context, buffer, kShort);
     };
@@ -287,18 +302,21 @@ TEST_F(Tls, LargeWritesAndManyPiecesArriveWhole) {
     std::string sent;
     for (int i = 0; i < 40'000; ++i) sent += "* " + std::to_string(i) + " FETCH (FLAGS (\\Seen))\r\n";
     std::string received;
-    const auto send = [](Stream& stream, std::shared_ptr<TlsServerContext> context, const std::string& bytes) -> Task<void> {
+    const auto send = [](Stream& stream, std::shared_ptr<TlsServerContext> context,
+                         const std::string& bytes) -> Task<void> {
         ReadBuffer buffer;
         const auto accepted = co_await stream.accept_tls(context, buffer, kLong);
         EXPECT_TRUE(accepted);
         std::vector<std::string_view> pieces;
         const std::string_view all(bytes);
-        for (std::size_t at = 0, step = 1; at < all.size(); at += step, step = step * 3 % 40'009 + 1) pieces.push_back(all.substr(at, step));
+        for (std::size_t at = 0, step = 1; at < all.size(); at += step, step = step * 3 % 40'009 + 1)
+            pieces.push_back(all.substr(at, step));
         const auto written = co_await stream.write_all(pieces, kLong);
         EXPECT_TRUE(written);
         co_await stream.shutdown(kLong);
     };
-    const auto receive = [](Stream& stream, std::shared_ptr<TlsClientContext> context, std::string& into) -> Task<void> {
+    const auto receive = [](Stream& stream, std::shared_ptr<TlsClientContext> context,
+                            std::string& into) -> Task<void> {
         ReadBuffer buffer;
         const TlsClientRequest request;
         const auto connected = co_await stream.connect_tls(context, request, buffer, kLong);

@@ -1,9 +1,10 @@
 // Runs a function in a child process.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 namespace mailstead::runtime::test {
 

@@ -1,18 +1,17 @@
 #include "common/runtime/daemon.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <sstream>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "child.h"
 #include "common/net/listener.h"
@@ -27,7 +26,8 @@ using namespace std::chrono_literals;
 // Greets, and says goodbye when asked to stop.
 class Greeter : public Program {
 public:
-    Greeter(std::string log, std::string socket, bool stubborn) : log_(std::move(log)), socket_(std::move(socket)), stubborn_(stubborn) {}
+    Greeter(std::string log, std::string socket, bool stubborn)
+        : log_(std::move(log)), socket_(std::move(socket)), stubborn_(stubborn) {}
 
     std::string_view name() const override { return "greeter"; }
     Result<Plan> configure(const std::string& settings_file) override {
@@ -155,7 +155,8 @@ TEST_F(Daemon, StartsInOrderServesReloadsAndDrains) {
     EXPECT_NE(log_text().find("event=test.close"), std::string::npos);
     std::stringstream before;
     before << std::ifstream(log + ".1").rdbuf();
-    EXPECT_NE(before.str().find("event=test.start steps=\"prepare open \" tcp=1"), std::string::npos) << before.str();
+    EXPECT_NE(before.str().find("event=test.start steps=\"prepare open \" tcp=1"), std::string::npos)
+        << before.str();
     EXPECT_NE(before.str().find("event=daemon.ready"), std::string::npos);
 }
 

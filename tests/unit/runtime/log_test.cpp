@@ -1,10 +1,10 @@
 #include "common/runtime/log.h"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "common/runtime/metrics.h"
 #include "tests/unit/net/temporary_folder.h"
@@ -25,11 +25,13 @@ TEST(Log, QuotesWhatIsNotAPlainWord) {
         Field field;
         const char* text;
     };
-    for (const Case& c : {Case{{"peer", "192.0.2.1"}, " peer=192.0.2.1"}, Case{{"size", 12U}, " size=12"}, Case{{"delta", -5}, " delta=-5"},
-                          Case{{"tls", true}, " tls=yes"}, Case{{"helo", "a b"}, " helo=\"a b\""}, Case{{"helo", ""}, " helo=\"\""},
-                          Case{{"helo", "x\r\nevent=forged"}, " helo=\"x\\x0d\\x0aevent=forged\""},
-                          Case{{"big", std::uint64_t{18'446'744'073'709'551'615U}}, " big=18446744073709551615"},
-                          Case{{"id", "<a@example.org>"}, " id=<a@example.org>"}}) {
+    for (const Case& c :
+         {Case{{"peer", "192.0.2.1"}, " peer=192.0.2.1"}, Case{{"size", 12U}, " size=12"},
+          Case{{"delta", -5}, " delta=-5"}, Case{{"tls", true}, " tls=yes"},
+          Case{{"helo", "a b"}, " helo=\"a b\""}, Case{{"helo", ""}, " helo=\"\""},
+          Case{{"helo", "x\r\nevent=forged"}, " helo=\"x\\x0d\\x0aevent=forged\""},
+          Case{{"big", std::uint64_t{18'446'744'073'709'551'615U}}, " big=18446744073709551615"},
+          Case{{"id", "<a@example.org>"}, " id=<a@example.org>"}}) {
         std::string line;
         c.field.append_to(line);
         EXPECT_EQ(line, c.text);
@@ -72,7 +74,8 @@ TEST(Metrics, SnapshotNamesEveryCounter) {
     apples.add(4);
     bananas.add(2);
     bananas.subtract();
-    const std::vector<std::pair<std::string, std::uint64_t>> expected{{"test_apples", 5}, {"test_bananas", 1}};
+    const std::vector<std::pair<std::string, std::uint64_t>> expected{{"test_apples", 5},
+                                                                      {"test_bananas", 1}};
     EXPECT_EQ(metrics::snapshot(), expected);
 }
 

@@ -57,7 +57,8 @@ TEST(Offload, AFullQueueIsATransientError) {
     std::promise<void> entered;
     const std::shared_future<void> opened = gate.get_future().share();
     std::vector<std::string> results;
-    const auto task = [](OffloadPool& where, std::shared_future<void> until, std::promise<void>* enter, std::vector<std::string>& log) -> net::Task<void> {
+    const auto task = [](OffloadPool& where, std::shared_future<void> until, std::promise<void>* enter,
+                         std::vector<std::string>& log) -> net::Task<void> {
         auto work = [until, enter] {
             if (enter != nullptr) enter->set_value();
             until.wait();

@@ -1,12 +1,11 @@
 #include "common/runtime/sandbox.h"
 
-#include <fcntl.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
-
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <fstream>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <thread>
 
 #include "child.h"
@@ -49,7 +48,8 @@ TEST(Sandbox, AttacksKill) {
         ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
         return 0;
     });
-    EXPECT_TRUE((WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) || (WIFEXITED(status) && WEXITSTATUS(status) == kNoSandbox));
+    EXPECT_TRUE((WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) ||
+                (WIFEXITED(status) && WEXITSTATUS(status) == kNoSandbox));
 }
 
 TEST(Sandbox, ProgramsStartOnlyWhereAllowed) {

@@ -32,6 +32,13 @@ TEST(Settings, DescribeParsesToTheDefaults) {
     EXPECT_EQ(defaults.imap.hidden_capabilities, std::vector<std::string>{"UIDONLY"});
 }
 
+TEST(Settings, TheExampleFileIsWhatDescribePrints) {
+    std::ifstream in(MAILSTEAD_TEST_DATA "/../../config/mailstead.toml.example");
+    const std::string example{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    EXPECT_EQ(example, describe())
+        << "`mailstead config describe >config/mailstead.toml.example` brings it up to date";
+}
+
 TEST(Settings, DescribeNamesEveryKeyWithItsReaders) {
     const std::string text = describe();
     for (const std::string_view key :
@@ -239,10 +246,12 @@ TEST(Settings, AFileThatIsNotThereSaysHowToGetOne) {
 TEST(Settings, SurroundingsAreCheckedApart) {
     const Settings s = parsed(
         "hostname = \"a.example\"\ndata_dir = \"/nonexistent\"\nuser = \"no-such-user\"\n"
+        "[[listener]]\nservice = \"pop3\"\naddress = \"127.0.0.1:1\"\n"
         "[tls]\ncertificate = \"/nonexistent.pem\"\nkey = \"/nonexistent.key\"\n");
     std::vector<std::string> keys;
     for (const Problem& problem : check_surroundings(s, kFile)) keys.push_back(problem.key);
-    EXPECT_EQ(keys, (std::vector<std::string>{"data_dir", "user", "tls.certificate", "tls.key"}));
+    EXPECT_EQ(keys, (std::vector<std::string>{"data_dir", "user", "listener[1].service", "tls.certificate",
+                                              "tls.key"}));
 }
 
 }  // namespace

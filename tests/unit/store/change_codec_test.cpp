@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "common/store/change.h"
 #include "tests/unit/store/test_account.h"
@@ -21,7 +21,8 @@ std::vector<Change> one_of_each() {
     append.to.prefer = SpecialUse::junk;
     append.messages = {message, message};
     append.ignore_quota = true;
-    StoreFlags store{MailboxId(3), UidSet({{1, 5}, {9, 9}}), StoreFlags::How::remove, flags_of(SystemFlag::deleted, {"a", "b"}), ModSeq(17)};
+    StoreFlags store{MailboxId(3), UidSet({{1, 5}, {9, 9}}), StoreFlags::How::remove,
+                     flags_of(SystemFlag::deleted, {"a", "b"}), ModSeq(17)};
     Copy copy;
     copy.from = MailboxId(1);
     copy.uids = UidSet::of({4, 5});
@@ -76,7 +77,8 @@ TEST(ChangeCodec, RefusesEveryCutAndEveryTail) {
     for (const Change& change : one_of_each()) {
         const std::string bytes = encode(change);
         for (std::size_t size = 0; size < bytes.size(); ++size) {
-            EXPECT_FALSE(decode_change(std::string_view(bytes).substr(0, size))) << change.action.index() << " cut at " << size;
+            EXPECT_FALSE(decode_change(std::string_view(bytes).substr(0, size)))
+                << change.action.index() << " cut at " << size;
         }
         EXPECT_FALSE(decode_change(bytes + '\0'));
     }
@@ -92,7 +94,8 @@ TEST(ChangeCodec, RefusesWhatIsOutOfBounds) {
     Append nothing;
     Append too_many;
     too_many.messages.resize(kMaxAppend + 1);
-    const Case cases[] = {{"keyword", {kTime, bad_keyword}}, {"no message", {kTime, nothing}}, {"too many", {kTime, too_many}}};
+    const Case cases[] = {
+        {"keyword", {kTime, bad_keyword}}, {"no message", {kTime, nothing}}, {"too many", {kTime, too_many}}};
     for (const Case& c : cases) EXPECT_FALSE(decode_change(encode(c.change))) << c.name;
     std::string unknown = encode(Change{kTime, CreateAccount{}});
     unknown[9] = 99;
@@ -108,8 +111,8 @@ TEST(ChangeCodec, ResultsSurviveTheSocket) {
     Expunged expunged{UidSet({{1, 2}}), ModSeq(4)};
     Copied copied{MailboxId(2), UidValidity(8), UidSet({{1, 2}}), UidSet({{10, 11}}), ModSeq(5)};
     for (const ChangeResult& result :
-         {ChangeResult(Done{}), ChangeResult(appended), ChangeResult(stored), ChangeResult(expunged), ChangeResult(copied),
-          ChangeResult(MailboxMade{MailboxId(4), UidValidity(6)})}) {
+         {ChangeResult(Done{}), ChangeResult(appended), ChangeResult(stored), ChangeResult(expunged),
+          ChangeResult(copied), ChangeResult(MailboxMade{MailboxId(4), UidValidity(6)})}) {
         const std::string bytes = encode(result);
         const auto again = decode_result(bytes);
         ASSERT_TRUE(again);
@@ -135,7 +138,8 @@ TEST(Failure, CrossesTheEngineAsAnError) {
 TEST(Environments, AreNamedByAccount) {
     EXPECT_EQ(environment_of(AccountId(7)), "account/7");
     EXPECT_EQ(account_of("account/7"), AccountId(7));
-    for (const char* other : {"queue", "account/", "account/0", "account/x", "account/99999999999"}) EXPECT_FALSE(account_of(other)) << other;
+    for (const char* other : {"queue", "account/", "account/0", "account/x", "account/99999999999"})
+        EXPECT_FALSE(account_of(other)) << other;
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 // Accounts under the real commit engine, and after power cuts.
 #include "common/commit/engine.h"
 
-#include <fcntl.h>
-#include <gtest/gtest.h>
-
 #include <atomic>
+#include <fcntl.h>
 #include <future>
 #include <map>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "common/base/text.h"
 #include "tests/unit/commit/forgetful_files.h"
@@ -25,7 +25,8 @@ using mailstead::testing::TemporaryFolder;
 class WatchedAccounts final : public commit::Participant {
 public:
     Result<commit::EnvironmentPlace> locate(std::string_view name) override { return accounts_.locate(name); }
-    Result<std::unique_ptr<commit::Environment>> attach(std::string_view name, std::shared_ptr<kv::Env> env) override {
+    Result<std::unique_ptr<commit::Environment>> attach(std::string_view name,
+                                                        std::shared_ptr<kv::Env> env) override {
         const std::uint64_t before = env->read()->id();
         auto attached = accounts_.attach(name, env);
         if (on_created && env->read()->id() != before) on_created(env->directory());
@@ -46,7 +47,10 @@ public:
         options.max_segments = 4;
         options.checkpoint_idle = Milliseconds(60'000);
         options.reserved_space = 1 << 20;
-        if (files != nullptr) accounts_.on_created = [files](const fs::path& directory) { files->environment_was_synced(directory); };
+        if (files != nullptr)
+            accounts_.on_created = [files](const fs::path& directory) {
+                files->environment_was_synced(directory);
+            };
         engine_ = std::make_unique<commit::Engine>(options, files);
         engine_->add("account", accounts_);
         const auto report = engine_->start();
@@ -59,7 +63,9 @@ public:
         reading.beside_engine = true;
         reader_ = std::make_unique<Reader>(reading);
         follower_ = std::make_unique<Follower>(
-            root, *reader_, [this](AccountId account, Change change) { return submit(account, std::move(change.action)); }, files);
+            root, *reader_,
+            [this](AccountId account, Change change) { return submit(account, std::move(change.action)); },
+            files);
     }
     ~Server() {
         follower_.reset();
@@ -68,7 +74,8 @@ public:
     }
 
     bool runs() const { return engine_ != nullptr; }
-    Outcome<ChangeResult> submit(AccountId account, Action action, const std::vector<std::string>& contents = {}) {
+    Outcome<ChangeResult> submit(AccountId account, Action action,
+                                 const std::vector<std::string>& contents = {}) {
         commit::Transaction transaction;
         transaction.parts = {{environment_of(account), encode(Change{kTime, std::move(action)}), {}}};
         for (const std::string& content : contents) transaction.files.push_back(message_file(content));
@@ -80,7 +87,9 @@ public:
         commit::Transaction transaction;
         transaction.atomicity = commit::Atomicity::each_alone;
         for (const AccountId account : accounts) {
-            transaction.parts.push_back({environment_of(account), encode(Change{kTime, append_to(MailboxName::inbox(), {content})}), {}});
+            transaction.parts.push_back({environment_of(account),
+                                         encode(Change{kTime, append_to(MailboxName::inbox(), {content})}),
+                                         {}});
         }
         transaction.files.push_back(message_file(content));
         return engine_->submit_and_wait(std::move(transaction));
@@ -103,7 +112,8 @@ public:
         auto file = snapshot.open_message(info->id, *message);
         if (!file) return file.error().what;
         std::string bytes(file->size, '\0');
-        EXPECT_EQ(::pread(file->descriptor.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+        EXPECT_EQ(::pread(file->descriptor.get(), bytes.data(), bytes.size(), 0),
+                  static_cast<ssize_t>(bytes.size()));
         return bytes;
     }
 
@@ -111,8 +121,10 @@ private:
     commit::MessageFile message_file(const std::string& content) {
         fs::create_directories(root_ / "spool");
         commit::MessageFile file;
-        file.descriptor = FileDescriptor(::open((root_ / "spool").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-        EXPECT_EQ(::pwrite(file.descriptor.get(), content.data(), content.size(), 0), static_cast<ssize_t>(content.size()));
+        file.descriptor =
+            FileDescriptor(::open((root_ / "spool").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+        EXPECT_EQ(::pwrite(file.descriptor.get(), content.data(), content.size(), 0),
+                  static_cast<ssize_t>(content.size()));
         file.size = content.size();
         return file;
     }
@@ -138,30 +150,36 @@ TEST(StoreUnderEngine, OneFileServesAllRecipients) {
     EXPECT_EQ(server.read(AccountId(2), MailboxName::inbox(), Uid(1)), content);
     std::size_t links = 0;
     for (const auto& entry : fs::recursive_directory_iterator(folder.path() / "accounts/1/mail")) {
-        if (entry.is_regular_file() && entry.path().filename() != "maildirfolder") links = fs::hard_link_count(entry.path());
+        if (entry.is_regular_file() && entry.path().filename() != "maildirfolder")
+            links = fs::hard_link_count(entry.path());
     }
     EXPECT_EQ(links, 2u);
 }
 
 // What a client was told. By content, since a cut can leave more than was acknowledged but never less.
 struct Promise {
-    std::map<std::string, std::string> at;  // content -> mailbox: must be there
+    std::map<std::string, std::string> at;       // content -> mailbox: must be there
     std::map<std::string, std::string> perhaps;  // asked for and not answered: either where it was or there
     std::set<std::string> erased;
 };
 
-// Deliveries, flags, copies, moves, expunges, renames, the follower and checkpoints, one after another, until the lights go out.
+// Deliveries, flags, copies, moves, expunges, renames, the follower and checkpoints, one after another, until
+// the lights go out.
 void work(Server& server, Promise& promise, const std::atomic<bool>& dead, int salt) {
     const AccountId account(1);
-    const auto mailbox = [&](const char* mailbox_name) { return server.reader().open(account)->snapshot()->find(name(mailbox_name))->id; };
+    const auto mailbox = [&](const char* mailbox_name) {
+        return server.reader().open(account)->snapshot()->find(name(mailbox_name))->id;
+    };
     for (int n = 0; n < 36 && !dead; ++n) {
-        const std::string content = make_message("m" + std::to_string(salt) + "." + std::to_string(n), "", std::string(n % 9 == 3 ? 300'000 : 50, 'x'));
+        const std::string content = make_message("m" + std::to_string(salt) + "." + std::to_string(n), "",
+                                                 std::string(n % 9 == 3 ? 300'000 : 50, 'x'));
         switch (n % 6) {
             case 0:
             case 1:
             case 2: {
                 promise.perhaps[content] = "";
-                const auto done = server.submit(account, append_to(MailboxName::inbox(), {content}), {content});
+                const auto done =
+                    server.submit(account, append_to(MailboxName::inbox(), {content}), {content});
                 if (!done || dead) break;
                 promise.perhaps.erase(content);
                 promise.at[content] = "INBOX";
@@ -179,12 +197,15 @@ void work(Server& server, Promise& promise, const std::atomic<bool>& dead, int s
                 promise.at.erase(bytes);
                 promise.perhaps[bytes] = "Trash";
                 if (n % 12 == 3) {
-                    const auto moved = server.submit(account, Copy{inbox->id, UidSet::of({uid.value}), {name("Trash")}, true});
+                    const auto moved = server.submit(
+                        account, Copy{inbox->id, UidSet::of({uid.value}), {name("Trash")}, true});
                     if (!moved || dead) break;
                 } else {
-                    const auto copied = server.submit(account, Copy{inbox->id, UidSet::of({uid.value}), {name("Trash")}, false});
+                    const auto copied = server.submit(
+                        account, Copy{inbox->id, UidSet::of({uid.value}), {name("Trash")}, false});
                     if (!copied || dead) break;
-                    const auto gone = server.submit(account, Expunge{inbox->id, UidSet::of({uid.value}), false});
+                    const auto gone =
+                        server.submit(account, Expunge{inbox->id, UidSet::of({uid.value}), false});
                     if (!gone || dead) break;
                 }
                 promise.perhaps.erase(bytes);
@@ -192,8 +213,10 @@ void work(Server& server, Promise& promise, const std::atomic<bool>& dead, int s
                 break;
             }
             case 4:
-                (void)server.submit(account, StoreFlags{mailbox("INBOX"), UidSet::all(), n % 12 == 4 ? StoreFlags::How::add : StoreFlags::How::remove,
-                                                        flags_of(SystemFlag::seen), std::nullopt});
+                (void)server.submit(account,
+                                    StoreFlags{mailbox("INBOX"), UidSet::all(),
+                                               n % 12 == 4 ? StoreFlags::How::add : StoreFlags::How::remove,
+                                               flags_of(SystemFlag::seen), std::nullopt});
                 break;
             case 5:
                 (void)server.follower().follow(account, 4);
@@ -222,7 +245,8 @@ void check(Server& server, const Promise& promise, const std::string& when) {
         found.erase(content);
     }
     for (const auto& [content, mailboxes] : found) {
-        EXPECT_TRUE(mailboxes.empty() || promise.perhaps.contains(content)) << "from nowhere: " << content.substr(0, 80) << ' ' << when;
+        EXPECT_TRUE(mailboxes.empty() || promise.perhaps.contains(content))
+            << "from nowhere: " << content.substr(0, 80) << ' ' << when;
     }
 }
 

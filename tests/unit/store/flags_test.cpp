@@ -6,8 +6,10 @@ namespace mailstead::store {
 namespace {
 
 TEST(Keywords, AreAtoms_Rfc9051_9) {
-    for (const char* good : {"$Forwarded", "NonJunk", "a", "$label1", "x+y:z", "work/2026"}) EXPECT_TRUE(is_keyword(good)) << good;
-    for (const char* bad : {"", "\\Seen", "a b", "a(b", "a)", "a{", "50%", "a*", "a\"b", "a]", "caf\xC3\xA9", "a\r\nb"}) {
+    for (const char* good : {"$Forwarded", "NonJunk", "a", "$label1", "x+y:z", "work/2026"})
+        EXPECT_TRUE(is_keyword(good)) << good;
+    for (const char* bad :
+         {"", "\\Seen", "a b", "a(b", "a)", "a{", "50%", "a*", "a\"b", "a]", "caf\xC3\xA9", "a\r\nb"}) {
         EXPECT_FALSE(is_keyword(bad)) << bad;
     }
     EXPECT_TRUE(is_keyword(std::string(kMaxKeyword, 'a')));

@@ -1,9 +1,9 @@
 // Files on disk and the index: names, links, folders, foreign files, and what happens between two calls.
 #include "common/store/follower.h"
 
-#include <gtest/gtest.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "tests/unit/store/test_account.h"
 
@@ -17,7 +17,8 @@ std::string sized(std::string_view base, const std::string& content, std::string
 }
 
 void store(TestAccount& account, MailboxId mailbox, const UidSet& uids, SystemFlags flags) {
-    account.must<FlagsStored>(StoreFlags{mailbox, uids, StoreFlags::How::replace, flags_of(flags), std::nullopt});
+    account.must<FlagsStored>(
+        StoreFlags{mailbox, uids, StoreFlags::How::replace, flags_of(flags), std::nullopt});
 }
 
 TEST(Follower, NamesFollowFlags) {
@@ -55,7 +56,8 @@ TEST(Follower, DoesAtMostWhatItMay) {
     store(account, inbox, UidSet::of({2}), SystemFlag::flagged);
     account.follow();
     EXPECT_EQ(in_cur(), 10);
-    for (const std::string& file : account.files()) EXPECT_TRUE(file.ends_with(file.find("U2M") != std::string::npos ? ":2,F" : ":2,S")) << file;
+    for (const std::string& file : account.files())
+        EXPECT_TRUE(file.ends_with(file.find("U2M") != std::string::npos ? ":2,F" : ":2,S")) << file;
 }
 
 TEST(Follower, LinksCopiesAndRemovesOnlyTheirOwnName) {
@@ -65,7 +67,8 @@ TEST(Follower, LinksCopiesAndRemovesOnlyTheirOwnName) {
     const MailboxId inbox = account.id_of("INBOX");
     account.must<Copied>(Copy{inbox, UidSet::all(), {name("Archive")}, false});
     account.must<Expunged>(Expunge{inbox, UidSet::all(), false});
-    EXPECT_EQ(account.read(account.id_of("Archive"), Uid(1)), content) << "while the only file has the name of an expunged message";
+    EXPECT_EQ(account.read(account.id_of("Archive"), Uid(1)), content)
+        << "while the only file has the name of an expunged message";
     account.follow();
     EXPECT_EQ(account.files().size(), 1u);
     EXPECT_TRUE(account.files().front().starts_with(".Archive/cur/"));
@@ -106,10 +109,11 @@ TEST(Follower, TakesUpWhatWasDoneButNotTold) {
         account.must<Expunged>(Expunge{account.id_of("INBOX"), UidSet::of({1}), false});
         account.must<MailboxMade>(RenameMailbox{name("Sent"), name("Gesendet")});
         std::size_t calls = 0;
-        Follower dying(account.root(), account.reader(), [&](AccountId, const Change& change) -> Outcome<ChangeResult> {
-            if (calls++ == dies_at) return Failure(Fault::unavailable, "gone");
-            return account.apply(change);
-        });
+        Follower dying(account.root(), account.reader(),
+                       [&](AccountId, const Change& change) -> Outcome<ChangeResult> {
+                           if (calls++ == dies_at) return Failure(Fault::unavailable, "gone");
+                           return account.apply(change);
+                       });
         for (int n = 0; n < 20; ++n) {
             const auto done = dying.follow(kAccount, 3);
             if (!done || *done == Progress::nothing_left) break;
@@ -130,14 +134,15 @@ TEST(Follower, BringsDeliveriesOverThatMetTheOldFolderName) {
     account.follow();
     account.must<MailboxMade>(RenameMailbox{name("Work"), name("Play")});
     bool delivered = false;
-    Follower follower(account.root(), account.reader(), [&](AccountId, const Change& change) -> Outcome<ChangeResult> {
-        // The folder has its new name on disk, the index does not know yet, and mail comes.
-        if (!delivered && std::get<Followed>(change.action).moved_mailbox) {
-            delivered = true;
-            account.deliver(make_message("late"), "Play");
-        }
-        return account.apply(change);
-    });
+    Follower follower(account.root(), account.reader(),
+                      [&](AccountId, const Change& change) -> Outcome<ChangeResult> {
+                          // The folder has its new name on disk, the index does not know yet, and mail comes.
+                          if (!delivered && std::get<Followed>(change.action).moved_mailbox) {
+                              delivered = true;
+                              account.deliver(make_message("late"), "Play");
+                          }
+                          return account.apply(change);
+                      });
     for (int n = 0; n < 10; ++n) (void)follower.follow(kAccount).value();
     EXPECT_TRUE(delivered);
     EXPECT_EQ(account.read(account.id_of("Play"), Uid(1)), make_message("late"));
@@ -279,7 +284,9 @@ TEST(Adopt, TakesForeignFilesWithFlagsAndDate) {
     EXPECT_EQ(account.read(account.id_of("INBOX"), Uid(1)), content);
     EXPECT_EQ(account.read(account.id_of("Sent"), Uid(1)), content);
     const auto files = account.files();
-    EXPECT_EQ(std::count_if(files.begin(), files.end(), [](const std::string& f) { return f.find("elsewhere") != std::string::npos; }), 0);
+    EXPECT_EQ(std::count_if(files.begin(), files.end(),
+                            [](const std::string& f) { return f.find("elsewhere") != std::string::npos; }),
+              0);
     EXPECT_EQ(account.snapshot().account()->messages, 2u) << "not taken in twice";
 }
 
@@ -289,7 +296,8 @@ TEST(Adopt, ConvertsLineEndsInPlace) {
     account.follow();
     drop(account.mail() / "new/1690000000.M1P2.elsewhere", "Subject: x\n\nbody\n");
     (void)account.follower().adopt(kAccount, kLater).value();
-    EXPECT_EQ(account.read(account.id_of("INBOX"), Uid(1)), "Subject: x\r\n\r\nbody\r\n") << "before it has its name";
+    EXPECT_EQ(account.read(account.id_of("INBOX"), Uid(1)), "Subject: x\r\n\r\nbody\r\n")
+        << "before it has its name";
     account.follow();
     EXPECT_EQ(account.read(account.id_of("INBOX"), Uid(1)), "Subject: x\r\n\r\nbody\r\n");
     EXPECT_EQ(account.files().size(), 1u);

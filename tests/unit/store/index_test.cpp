@@ -1,7 +1,7 @@
 // Changes and what readers see of them.
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "common/mime/charset.h"
 #include "common/mime/message_id.h"
@@ -24,7 +24,8 @@ TEST(Account, BeginsWithMailboxesOfEverySpecialUse) {
     TestAccount account;
     account.must<Done>(CreateAccount{});
     const Snapshot snapshot = account.snapshot();
-    EXPECT_EQ(names_of(snapshot), (std::vector<std::string>{"Archive", "Drafts", "INBOX", "Junk", "Sent", "Trash"}));
+    EXPECT_EQ(names_of(snapshot),
+              (std::vector<std::string>{"Archive", "Drafts", "INBOX", "Junk", "Sent", "Trash"}));
     std::set<std::uint32_t> uidvalidities;
     for (const MailboxInfo& mailbox : snapshot.mailboxes().value()) {
         EXPECT_TRUE(mailbox.subscribed);
@@ -55,13 +56,15 @@ TEST(Delivery, MakesTheAccountAndGivesTheFirstUid) {
     EXPECT_EQ(inbox.uidnext, Uid(2));
     EXPECT_EQ(inbox.highestmodseq, result.modseq);
     EXPECT_EQ(account.read(inbox.id, Uid(1)), content);
-    EXPECT_EQ(account.files(), std::vector<std::string>{"new/1700000000.A7B1U1M1.mailstead,S=" + std::to_string(content.size())});
+    EXPECT_EQ(account.files(), std::vector<std::string>{"new/1700000000.A7B1U1M1.mailstead,S=" +
+                                                        std::to_string(content.size())});
 }
 
 TEST(Append, TakesManyMessagesOrNone) {
     TestAccount account;
     const std::vector<std::string> files = {make_message("a"), make_message("b"), make_message("c")};
-    const auto result = account.must<Appended>(append_to(name("Drafts"), files, flags_of(SystemFlag::draft | SystemFlag::seen, {"$x"})), files);
+    const auto result = account.must<Appended>(
+        append_to(name("Drafts"), files, flags_of(SystemFlag::draft | SystemFlag::seen, {"$x"})), files);
     EXPECT_EQ(result.uids, UidSet({{1, 3}}));
     EXPECT_EQ(account.info("Drafts").unseen, 0u);
     const auto message = account.snapshot().message(result.mailbox, Uid(2)).value();
@@ -130,12 +133,15 @@ TEST(Store, GivesOneModSeqAndLeavesUnchangedMessagesAlone_Rfc7162_3_1) {
     TestAccount account;
     for (int n = 0; n < 3; ++n) account.deliver(make_message("a"));
     const MailboxId inbox = account.id_of("INBOX");
-    const auto first = account.must<FlagsStored>(store_flags(inbox, UidSet::of({2}), StoreFlags::How::add, SystemFlag::seen));
+    const auto first = account.must<FlagsStored>(
+        store_flags(inbox, UidSet::of({2}), StoreFlags::How::add, SystemFlag::seen));
     EXPECT_EQ(first.changed, UidSet::of({2}));
-    const auto second = account.must<FlagsStored>(store_flags(inbox, UidSet({{1, 9}}), StoreFlags::How::add, SystemFlag::seen));
+    const auto second = account.must<FlagsStored>(
+        store_flags(inbox, UidSet({{1, 9}}), StoreFlags::How::add, SystemFlag::seen));
     EXPECT_EQ(second.changed, UidSet::of({1, 3}));
     EXPECT_GT(second.modseq, first.modseq);
-    const auto none = account.must<FlagsStored>(store_flags(inbox, UidSet::all(), StoreFlags::How::add, SystemFlag::seen));
+    const auto none =
+        account.must<FlagsStored>(store_flags(inbox, UidSet::all(), StoreFlags::How::add, SystemFlag::seen));
     EXPECT_EQ(none.modseq, ModSeq(0));
     const Snapshot snapshot = account.snapshot();
     EXPECT_EQ(snapshot.message(inbox, Uid(2)).value()->modseq, first.modseq);
@@ -148,7 +154,8 @@ TEST(Store, UnchangedSinceListsWhatItLeftAlone_Rfc7162_3_1_3) {
     TestAccount account;
     for (int n = 0; n < 3; ++n) account.deliver(make_message("a"));
     const MailboxId inbox = account.id_of("INBOX");
-    const auto before = account.must<FlagsStored>(store_flags(inbox, UidSet::of({2}), StoreFlags::How::add, SystemFlag::flagged));
+    const auto before = account.must<FlagsStored>(
+        store_flags(inbox, UidSet::of({2}), StoreFlags::How::add, SystemFlag::flagged));
     StoreFlags conditional = store_flags(inbox, UidSet::all(), StoreFlags::How::replace, SystemFlag::deleted);
     conditional.unchanged_since = ModSeq(before.modseq.value - 1);
     const auto result = account.must<FlagsStored>(conditional);
@@ -178,7 +185,8 @@ TEST(Expunge, TakesOnlyWhatIsDeletedUnlessAsked) {
     TestAccount account;
     for (int n = 0; n < 4; ++n) account.deliver(make_message("a"));
     const MailboxId inbox = account.id_of("INBOX");
-    account.must<FlagsStored>(store_flags(inbox, UidSet::of({2, 3}), StoreFlags::How::add, SystemFlag::deleted));
+    account.must<FlagsStored>(
+        store_flags(inbox, UidSet::of({2, 3}), StoreFlags::How::add, SystemFlag::deleted));
     EXPECT_EQ(account.snapshot().deleted(inbox).value(), UidSet::of({2, 3}));
     EXPECT_EQ(account.must<Expunged>(Expunge{inbox, UidSet({{3, 4}}), true}).uids, UidSet::of({3}));
     EXPECT_EQ(account.must<Expunged>(Expunge{inbox, std::nullopt, true}).uids, UidSet::of({2}));
@@ -228,7 +236,8 @@ TEST(Qresync, StaysCorrectBeyondWhatIsRemembered) {
     const Snapshot snapshot = account.snapshot();
     const UidSet gone = UidSet({{1, inbox.uidnext.value - 1}}).without(snapshot.uids(inbox.id).value());
     EXPECT_EQ(snapshot.vanished_since(inbox.id, ModSeq(1), UidSet::all()).value(), gone);
-    const UidSet recent = snapshot.vanished_since(inbox.id, ModSeq(inbox.highestmodseq.value - 1), UidSet::all()).value();
+    const UidSet recent =
+        snapshot.vanished_since(inbox.id, ModSeq(inbox.highestmodseq.value - 1), UidSet::all()).value();
     EXPECT_EQ(recent.count(), kMaxAppend / 2);
 }
 
@@ -241,7 +250,8 @@ TEST(Copy, KeepsEmailIdAndMapsUids_Rfc8474_5_1) {
     EXPECT_EQ(copied.destination, UidSet::of({1, 2}));
     EXPECT_EQ(copied.uidvalidity, account.info("Archive").uidvalidity);
     const Snapshot snapshot = account.snapshot();
-    EXPECT_EQ(snapshot.message(copied.mailbox, Uid(2)).value()->message, snapshot.message(inbox, Uid(4)).value()->message);
+    EXPECT_EQ(snapshot.message(copied.mailbox, Uid(2)).value()->message,
+              snapshot.message(inbox, Uid(4)).value()->message);
     EXPECT_EQ(account.read(copied.mailbox, Uid(2)), make_message("m3")) << "before the follower linked it";
     EXPECT_EQ(snapshot.uids(inbox)->count(), 5u);
     EXPECT_EQ(account.fault_of(Copy{inbox, UidSet::all(), {name("Nowhere")}, false}), Fault::try_create);
@@ -252,8 +262,10 @@ TEST(Copy, IntoTheSameMailboxMakesNewMessagesOnce) {
     TestAccount account;
     for (int n = 0; n < 3; ++n) account.deliver(make_message("m"));
     const MailboxId inbox = account.id_of("INBOX");
-    EXPECT_EQ(account.must<Copied>(Copy{inbox, UidSet::all(), {MailboxName::inbox()}, false}).destination, UidSet({{4, 6}}));
-    EXPECT_EQ(account.must<Copied>(Copy{inbox, UidSet({{1, 2}}), {MailboxName::inbox()}, true}).destination, UidSet({{7, 8}}));
+    EXPECT_EQ(account.must<Copied>(Copy{inbox, UidSet::all(), {MailboxName::inbox()}, false}).destination,
+              UidSet({{4, 6}}));
+    EXPECT_EQ(account.must<Copied>(Copy{inbox, UidSet({{1, 2}}), {MailboxName::inbox()}, true}).destination,
+              UidSet({{7, 8}}));
     EXPECT_EQ(account.snapshot().uids(inbox).value(), UidSet({{3, 8}}));
     EXPECT_EQ(account.info("INBOX").messages, 6u);
 }
@@ -265,7 +277,8 @@ TEST(Move, LeavesTombstonesAndTakesFlagsAlong) {
     const MailboxId inbox = account.id_of("INBOX");
     const auto moved = account.must<Copied>(Copy{inbox, UidSet::all(), {name("Trash")}, true});
     const Snapshot snapshot = account.snapshot();
-    EXPECT_EQ(snapshot.vanished_since(inbox, ModSeq(moved.modseq.value - 1), UidSet::all()).value(), UidSet::of({1}));
+    EXPECT_EQ(snapshot.vanished_since(inbox, ModSeq(moved.modseq.value - 1), UidSet::all()).value(),
+              UidSet::of({1}));
     const auto message = snapshot.message(moved.mailbox, Uid(1)).value();
     EXPECT_TRUE(message->flags.system.has(SystemFlag::flagged));
     EXPECT_TRUE(message->flags.keywords.has(0));
@@ -284,7 +297,8 @@ TEST(Create, MakesMissingParents) {
     EXPECT_EQ(account.fault_of(CreateMailbox{name("INBOX")}), Fault::already_exists);
     EXPECT_EQ(account.fault_of(CreateMailbox{name("More sent"), SpecialUse::sent}), Fault::use_attribute);
     EXPECT_EQ(account.fault_of(CreateMailbox{name(std::string(kMaxMailboxName + 1, 'x'))}), Fault::limit);
-    EXPECT_EQ(account.fault_of(CreateMailbox{name("x" + std::string(100, '.'))}), Fault::limit) << "its folder name would be too long";
+    EXPECT_EQ(account.fault_of(CreateMailbox{name("x" + std::string(100, '.'))}), Fault::limit)
+        << "its folder name would be too long";
 }
 
 TEST(Delete, RefusesInboxAndParents_Rfc9051_6_3_5) {
@@ -308,7 +322,8 @@ TEST(Delete, GivesSpaceBackAndNeverReusesUidValidity) {
     account.must<Done>(DeleteMailbox{name("a")});
     EXPECT_EQ(account.snapshot().mailbox(before.id).error().fault, Fault::non_existent);
     EXPECT_EQ(account.snapshot().uids(before.id).error().fault, Fault::non_existent);
-    EXPECT_EQ(account.fault_of(store_flags(before.id, UidSet::all(), StoreFlags::How::add, SystemFlag::seen)), Fault::non_existent);
+    EXPECT_EQ(account.fault_of(store_flags(before.id, UidSet::all(), StoreFlags::How::add, SystemFlag::seen)),
+              Fault::non_existent);
     account.must<MailboxMade>(CreateMailbox{name("a")});
     account.deliver(make_message("new"), "a");
     EXPECT_GT(account.info("a").uidvalidity, before.uidvalidity);
@@ -346,7 +361,9 @@ TEST(Rename, RefusesLoopsAndTakenNames) {
     EXPECT_EQ(account.fault_of(RenameMailbox{name("a"), name("Sent")}), Fault::already_exists);
     EXPECT_EQ(account.fault_of(RenameMailbox{name("a"), name("a")}), Fault::already_exists);
     EXPECT_EQ(account.fault_of(RenameMailbox{name("z"), name("y")}), Fault::non_existent);
-    EXPECT_EQ(account.fault_of(RenameMailbox{name("a"), name(std::string(kMaxMailboxName - 1, 'x'))}), Fault::limit) << "a/b grows too long";
+    EXPECT_EQ(account.fault_of(RenameMailbox{name("a"), name(std::string(kMaxMailboxName - 1, 'x'))}),
+              Fault::limit)
+        << "a/b grows too long";
 }
 
 TEST(Rename, OfInboxMovesItsMessagesOnly_Rfc9051_6_3_6) {
@@ -368,7 +385,8 @@ TEST(Subscriptions, OutliveTheMailbox_Rfc9051_6_3_7) {
     account.must<Done>(Subscribe{name("Sent"), false});
     std::vector<std::string> names;
     for (const MailboxName& each : account.snapshot().subscriptions().value()) names.push_back(each.utf8());
-    EXPECT_EQ(names, (std::vector<std::string>{"Archive", "Drafts", "INBOX", "Junk", "Trash", "a", "never/was"}));
+    EXPECT_EQ(names,
+              (std::vector<std::string>{"Archive", "Drafts", "INBOX", "Junk", "Trash", "a", "never/was"}));
 }
 
 TEST(SpecialUse, IsHeldByOneMailbox) {
@@ -413,7 +431,8 @@ TEST(Threads, FollowReferencesAsLongAsTheSubjectStays_Rfc8474_5_2) {
     };
     const ThreadId root = thread_of("Plans", "Message-ID: <1@x>\r\n");
     EXPECT_EQ(thread_of("Re: Plans", "Message-ID: <2@x>\r\nIn-Reply-To: <1@x>\r\n"), root);
-    EXPECT_EQ(thread_of("AW: Re: plans", "Message-ID: <4@x>\r\nReferences: <1@x> <2@x> <3@x>\r\n").value == root.value,
+    EXPECT_EQ(thread_of("AW: Re: plans", "Message-ID: <4@x>\r\nReferences: <1@x> <2@x> <3@x>\r\n").value ==
+                  root.value,
               mime::base_subject("AW: Re: plans").text == mime::base_subject("Plans").text);
     EXPECT_EQ(thread_of("Re: Plans", "Message-ID: <9@x>\r\nReferences: <1@x> <2@x>\r\n"), root);
     EXPECT_NE(thread_of("Something else", "Message-ID: <5@x>\r\nIn-Reply-To: <1@x>\r\n"), root);
@@ -455,7 +474,8 @@ TEST(Format, OfTheFutureIsNotTouched) {
 TEST(Accounts, AreLocatedBySingleSpelling) {
     Accounts accounts;
     EXPECT_EQ(accounts.locate("7")->directory, "accounts/7/index");
-    for (const char* bad : {"", "0", "07", "x", "../7", "4294967296"}) EXPECT_FALSE(accounts.locate(bad)) << bad;
+    for (const char* bad : {"", "0", "07", "x", "../7", "4294967296"})
+        EXPECT_FALSE(accounts.locate(bad)) << bad;
 }
 
 TEST(Reader, SeesChangesWholeAndKeepsItsSnapshot) {
@@ -466,6 +486,20 @@ TEST(Reader, SeesChangesWholeAndKeepsItsSnapshot) {
     EXPECT_EQ(before.find(MailboxName::inbox())->messages, 1u);
     EXPECT_EQ(account.info("INBOX").messages, 2u);
     EXPECT_GT(account.snapshot().highest_modseq(), before.highest_modseq());
+}
+
+TEST(Reader, FetchesRareFieldsOnlyForThoseWhoAsk) {
+    TestAccount account;
+    account.deliver(make_message("a"));
+    account.deliver(make_message("b", "DKIM-Signature: x\r\n"));
+    account.deliver(make_message("c", "DKIM-Signature: y\r\n"));
+    const Snapshot snapshot = account.snapshot();
+    const FieldRequest request(std::vector<std::string>{"DKIM-Signature"});
+    std::string answers;
+    for (const std::uint64_t message : {1u, 3u, 2u})
+        ASSERT_TRUE(snapshot.cached(MessageId(message), request)->append_fields(answers, request));
+    EXPECT_EQ(answers, "\r\nDKIM-Signature: y\r\n\r\nDKIM-Signature: x\r\n\r\n");
+    EXPECT_FALSE(snapshot.cached(MessageId(2))->append_fields(answers, request));
 }
 
 TEST(Reader, WalksOnlyWhatIsAskedFor) {

@@ -1,12 +1,11 @@
 #include "common/store/range_table.h"
 
-#include <gtest/gtest.h>
+#include <filesystem>
 #include <stdlib.h>
 
-#include <filesystem>
+#include <gtest/gtest.h>
 
 #include "common/store/records.h"
-
 #include "tests/unit/store/dice.h"
 
 namespace mailstead::store {

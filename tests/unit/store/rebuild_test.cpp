@@ -1,8 +1,8 @@
 #include "common/store/rebuild.h"
 
-#include <gtest/gtest.h>
-
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "tests/unit/store/test_account.h"
 
@@ -14,7 +14,8 @@ TEST(Rebuild, FindsEverythingInTheFiles) {
     for (int n = 0; n < 12; ++n) account.deliver(make_message("m" + std::to_string(n)));
     account.must<MailboxMade>(CreateMailbox{name("Work/2026.1")});
     account.must<Copied>(Copy{account.id_of("INBOX"), UidSet::of({3, 5}), {name("Work/2026.1")}, false});
-    account.must<FlagsStored>(StoreFlags{account.id_of("INBOX"), UidSet::of({7}), StoreFlags::How::add, flags_of(SystemFlag::seen | SystemFlag::flagged), std::nullopt});
+    account.must<FlagsStored>(StoreFlags{account.id_of("INBOX"), UidSet::of({7}), StoreFlags::How::add,
+                                         flags_of(SystemFlag::seen | SystemFlag::flagged), std::nullopt});
     account.follow();
     const UidValidity before = account.info("INBOX").uidvalidity;
     account.close();
@@ -41,7 +42,8 @@ TEST(Rebuild, FindsEverythingInTheFiles) {
         EXPECT_EQ(message->internal_date, kTime);
     }
     account.follow();
-    for (std::uint32_t uid = 1; uid <= 12; ++uid) EXPECT_EQ(account.read(inbox, Uid(uid)), make_message("m" + std::to_string(uid - 1)));
+    for (std::uint32_t uid = 1; uid <= 12; ++uid)
+        EXPECT_EQ(account.read(inbox, Uid(uid)), make_message("m" + std::to_string(uid - 1)));
     EXPECT_EQ(account.files().size(), 14u);
     account.deliver(make_message("and on"));
     EXPECT_EQ(account.info("INBOX").messages, 13u);
@@ -69,7 +71,8 @@ TEST(Rebuild, ReadsAMaildirOfAnotherServer) {
     EXPECT_EQ(account.read(account.id_of("INBOX"), Uid(1)), "Subject: first\r\n\r\nx\r\n");
     EXPECT_EQ(account.read(account.id_of("INBOX"), Uid(2)), "Subject: second\r\n\r\nx\r\n");
     EXPECT_EQ(account.info("Lists/c++").messages, 1u);
-    EXPECT_EQ(account.snapshot().message(account.id_of("INBOX"), Uid(1)).value()->internal_date, Time(Seconds(1'600'000'001)));
+    EXPECT_EQ(account.snapshot().message(account.id_of("INBOX"), Uid(1)).value()->internal_date,
+              Time(Seconds(1'600'000'001)));
     EXPECT_EQ(rebuild_index(account.root(), AccountId(99), kTime).error().fault, Fault::non_existent);
 }
 

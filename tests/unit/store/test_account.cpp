@@ -1,11 +1,10 @@
 #include "tests/unit/store/test_account.h"
 
-#include <stdlib.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <fstream>
 #include <stdexcept>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "common/base/text.h"
 
@@ -25,7 +24,8 @@ MailboxName name(std::string_view utf8) {
     return MailboxName::parse(utf8).value();
 }
 
-Append append_to(const MailboxName& mailbox, const std::vector<std::string>& contents, const FlagList& flags) {
+Append append_to(const MailboxName& mailbox, const std::vector<std::string>& contents,
+                 const FlagList& flags) {
     Append append;
     append.to.name = mailbox;
     for (std::size_t n = 0; n < contents.size(); ++n) {
@@ -70,7 +70,8 @@ void TestAccount::open() {
     reading.root = root_;
     reading.beside_engine = true;
     reader_ = std::make_unique<Reader>(reading);
-    follower_ = std::make_unique<Follower>(root_, *reader_, [this](AccountId, const Change& change) { return apply(change); });
+    follower_ = std::make_unique<Follower>(root_, *reader_,
+                                           [this](AccountId, const Change& change) { return apply(change); });
 }
 
 void TestAccount::close() {
@@ -85,7 +86,8 @@ void TestAccount::reopen() {
     open();
 }
 
-Outcome<ChangeResult> TestAccount::apply(const Change& change, const std::vector<std::string>& files, bool replaying) {
+Outcome<ChangeResult> TestAccount::apply(const Change& change, const std::vector<std::string>& files,
+                                         bool replaying) {
     std::vector<std::uint64_t> sizes;
     for (const std::string& file : files) sizes.push_back(file.size());
     commit::ApplyContext context(sizes, replaying);
@@ -100,17 +102,20 @@ Outcome<ChangeResult> TestAccount::apply(const Change& change, const std::vector
 }
 
 // As the engine does them; in recovery what is missing is passed over.
-void TestAccount::do_file_step(const commit::FileStep& step, const std::vector<std::string>& files, bool replaying) {
+void TestAccount::do_file_step(const commit::FileStep& step, const std::vector<std::string>& files,
+                               bool replaying) {
     const std::filesystem::path from = root_ / step.from;
     const std::filesystem::path to = root_ / step.to;
     std::filesystem::create_directories(to.parent_path());
     switch (step.kind) {
         case commit::FileStep::Kind::link_file:
-            if (std::filesystem::exists(to) && !replaying) throw std::runtime_error("two files of one name: " + step.to);
+            if (std::filesystem::exists(to) && !replaying)
+                throw std::runtime_error("two files of one name: " + step.to);
             std::ofstream(to, std::ios::binary) << files[step.file];
             break;
         case commit::FileStep::Kind::link_path:
-            if (std::filesystem::exists(from) && !std::filesystem::exists(to)) std::filesystem::create_hard_link(from, to);
+            if (std::filesystem::exists(from) && !std::filesystem::exists(to))
+                std::filesystem::create_hard_link(from, to);
             break;
         case commit::FileStep::Kind::rename: {
             std::error_code ignored;
@@ -153,7 +158,8 @@ std::string TestAccount::read(MailboxId mailbox, Uid uid) {
     auto file = at.open_message(mailbox, *message);
     if (!file) return file.error().what;
     std::string bytes(file->size, '\0');
-    if (::pread(file->descriptor.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return "short read";
+    if (::pread(file->descriptor.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+        return "short read";
     return bytes;
 }
 
@@ -165,9 +171,10 @@ void TestAccount::follow() {
 }
 
 std::string TestAccount::dump() {
-    static constexpr const char* kNames[] = {"meta",    "mailboxes", "names",   "folders", "subscriptions", "messages",
-                                             "runs",    "unseen",    "deleted", "changes", "expunged",      "renames",
-                                             "tasks",   "references", "cache",  "threads", "metadata"};
+    static constexpr const char* kNames[] = {
+        "meta",  "mailboxes",  "names",   "folders", "subscriptions", "messages",
+        "runs",  "unseen",     "deleted", "changes", "expunged",      "renames",
+        "tasks", "references", "cache",   "rare",    "threads",       "metadata"};
     std::string out;
     for (const char* database_name : kNames) {
         const auto database = env_->open_database(database_name).value();

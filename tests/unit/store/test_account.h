@@ -1,4 +1,5 @@
-// One account on a scratch folder, with a committer reduced to what the store needs: apply, do the file steps, commit.
+// One account on a scratch folder, with a committer reduced to what the store needs: apply, do the file
+// steps, commit.
 #pragma once
 
 #include <filesystem>
@@ -18,11 +19,13 @@ inline constexpr AccountId kAccount{7};
 inline constexpr Time kTime{Milliseconds(1'700'000'000'000)};
 
 // A message with this subject; CRLF.
-std::string make_message(std::string_view subject, std::string_view extra_fields = "", std::string_view body = "Hello\r\n");
+std::string make_message(std::string_view subject, std::string_view extra_fields = "",
+                         std::string_view body = "Hello\r\n");
 
 // What scripts of the tests use instead of literals all over.
 MailboxName name(std::string_view utf8);
-Append append_to(const MailboxName& mailbox, const std::vector<std::string>& contents, const FlagList& flags = {});
+Append append_to(const MailboxName& mailbox, const std::vector<std::string>& contents,
+                 const FlagList& flags = {});
 FlagList flags_of(SystemFlags system, std::vector<std::string> keywords = {});
 
 class TestAccount {
@@ -30,7 +33,8 @@ public:
     TestAccount();
     ~TestAccount();
 
-    Outcome<ChangeResult> apply(const Change& change, const std::vector<std::string>& files = {}, bool replaying = false);
+    Outcome<ChangeResult> apply(const Change& change, const std::vector<std::string>& files = {},
+                                bool replaying = false);
     Outcome<ChangeResult> apply(Action action, const std::vector<std::string>& files = {}) {
         return apply(Change{kTime, std::move(action)}, files);
     }
@@ -43,7 +47,8 @@ public:
     }
     Fault fault_of(Action action, const std::vector<std::string>& files = {});
 
-    Appended deliver(std::string_view content, std::string_view mailbox = "INBOX", const FlagList& flags = {});
+    Appended deliver(std::string_view content, std::string_view mailbox = "INBOX",
+                     const FlagList& flags = {});
     MailboxId id_of(std::string_view mailbox);
     Snapshot snapshot();
     MailboxInfo info(std::string_view mailbox);

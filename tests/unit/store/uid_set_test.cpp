@@ -1,8 +1,8 @@
 #include "common/store/uid_set.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "tests/unit/store/dice.h"
 
@@ -51,7 +51,8 @@ TEST(UidSet, BehavesAsASetOfNumbers) {
         ASSERT_EQ(members(a.intersected(b)), both);
         ASSERT_EQ(members(a.without(b)), without);
         ASSERT_EQ(members(a.united(b)), either);
-        ASSERT_TRUE(is_canonical(a.intersected(b)) && is_canonical(a.without(b)) && is_canonical(a.united(b)));
+        ASSERT_TRUE(is_canonical(a.intersected(b)) && is_canonical(a.without(b)) &&
+                    is_canonical(a.united(b)));
         ASSERT_EQ(a.count(), a_model.size());
         const std::uint32_t probe = 1 + random() % 70;
         ASSERT_EQ(a.contains(Uid(probe)), a_model.contains(probe));
@@ -128,7 +129,8 @@ TEST(UidRuns, NumbersMessagesInOrder) {
         const std::uint32_t first = 1 + random() % 20;
         const std::uint32_t last = first + random() % 20;
         std::set<std::uint32_t> expected;
-        for (std::uint32_t n = first; n <= last && n <= runs.count(); ++n) expected.insert(runs.uid_of(n).value);
+        for (std::uint32_t n = first; n <= last && n <= runs.count(); ++n)
+            expected.insert(runs.uid_of(n).value);
         ASSERT_EQ(members(runs.uids_of(first, last)), expected);
 
         runs.append({100, 100 + random() % 3});

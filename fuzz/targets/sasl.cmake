@@ -1,0 +1,1 @@
+mailstead_fuzz(sasl SOURCES sasl_fuzz.cpp DEPENDS mailstead_sasl)

@@ -1,0 +1,1 @@
+mailstead_fuzz(store_change SOURCES store_change_fuzz.cpp DEPENDS mailstead_store)

@@ -1,0 +1,118 @@
+// TLS and logging in.
+#include "common/base/secret.h"
+#include "common/runtime/log.h"
+#include "common/runtime/metrics.h"
+#include "common/sasl/exchange.h"
+#include "smtpd/session/session.h"
+
+namespace mailstead::smtpd {
+namespace {
+
+metrics::Counter tls_failures("smtp_tls_failures");
+metrics::Counter logins_failed("smtp_logins_failed");
+
+sasl::ChannelBindings bindings_of(const net::Stream& stream) {
+    return {.tls_exporter = stream.channel_binding(net::ChannelBinding::tls_exporter),
+            .tls_unique = stream.channel_binding(net::ChannelBinding::tls_unique),
+            .tls_server_end_point = stream.channel_binding(net::ChannelBinding::tls_server_end_point)};
+}
+
+}  // namespace
+
+net::Task<bool> Session::begin_tls(Milliseconds timeout) {
+    const auto begun = co_await stream_.accept_tls(worker_.environment.tls, buffer_, timeout);
+    lines_.reset();
+    if (!begun) {
+        broken_ = true;
+        tls_failures.add();
+        log::info("smtp.tls.failed",
+                  {{"session", id_}, {"peer", client_ip_}, {"why", net::describe(begun.error())}});
+        co_return false;
+    }
+    tls_facts_ = stream_.tls_facts();
+    co_return true;
+}
+
+net::Task<Action> Session::start_tls(StartTls action) {
+    const bool sent = co_await flush();
+    if (!sent) co_return core_->on_failure(Failure::disconnected);
+    const bool begun = co_await begin_tls(action.timeout);
+    if (!begun) co_return core_->on_failure(Failure::disconnected);
+    co_return core_->on_tls(tls_ready());
+}
+
+TlsReady Session::tls_ready() {
+    TlsReady ready;
+    if (profile_.service != Service::submission) return ready;
+    const sasl::ChannelBindings bindings = bindings_of(stream_);
+    if (!bindings.tls_exporter.empty()) {
+        binding_type_ = "tls-exporter";
+        binding_data_ = bindings.tls_exporter;
+    } else if (!bindings.tls_unique.empty()) {
+        binding_type_ = "tls-unique";
+        binding_data_ = bindings.tls_unique;
+    } else if (!bindings.tls_server_end_point.empty()) {
+        binding_type_ = "tls-server-end-point";
+        binding_data_ = bindings.tls_server_end_point;
+    }
+    for (const std::string_view mechanism : sasl::mechanisms(bindings)) {
+        if (!ready.auth_mechanisms.empty()) ready.auth_mechanisms += ' ';
+        ready.auth_mechanisms += mechanism;
+    }
+    return ready;
+}
+
+net::Task<Action> Session::authenticate(AuthStep step) {
+    const std::string mechanism = step.mechanism;
+    ipc::AuthStep question;
+    question.conversation = std::exchange(conversation_, 0);
+    question.service = ipc::Service::submission;
+    question.client_ip = stream_.peer().ip;
+    question.mechanism = std::move(step.mechanism);
+    question.has_initial = step.message.has_value();
+    if (step.message) question.client_bytes = Secret::take(*step.message);
+    question.binding_type = binding_type_;
+    question.binding_data = binding_data_;
+    question.under_tls = stream_.is_tls();
+    auto answer = co_await worker_.deliver->authenticate(std::move(question));
+    if (!answer) {
+        log::warning("smtp.auth.unavailable",
+                     {{"session", id_}, {"peer", client_ip_}, {"why", answer.error().what}});
+        co_return core_->on_auth(AuthRefused{AuthRefusal::unavailable});
+    }
+    if (auto* challenge = std::get_if<ipc::AuthChallenge>(&answer->outcome)) {
+        conversation_ = challenge->conversation;
+        co_return core_->on_auth(AuthChallenge{std::string(challenge->bytes.reveal())});
+    }
+    if (auto* success = std::get_if<ipc::AuthSuccess>(&answer->outcome)) {
+        log::info(
+            "smtp.auth.ok",
+            {{"session", id_}, {"peer", client_ip_}, {"login", success->login}, {"mechanism", mechanism}});
+        worker_.deliver->record({.trace_id = id_,
+                                 .time = now(),
+                                 .stage = "auth",
+                                 .fields = {{"result", "ok"},
+                                            {"login", success->login},
+                                            {"mechanism", mechanism},
+                                            {"peer", client_ip_}}});
+        co_return core_->on_auth(AuthAccepted{.account = success->account,
+                                              .login = std::move(success->login),
+                                              .final_bytes = std::string(success->final_bytes.reveal())});
+    }
+    const auto* failure = std::get_if<ipc::AuthFailure>(&answer->outcome);
+    const std::string why = failure ? failure->reason : std::get<ipc::AuthBusy>(answer->outcome).reason;
+    logins_failed.add();
+    log::info("smtp.auth.failed",
+              {{"session", id_}, {"peer", client_ip_}, {"mechanism", mechanism}, {"why", why}});
+    worker_.deliver->record({.trace_id = id_,
+                             .time = now(),
+                             .stage = "auth",
+                             .fields = {{"result", failure ? "failed" : "busy"},
+                                        {"mechanism", mechanism},
+                                        {"peer", client_ip_},
+                                        {"why", why}}});
+    co_return core_->on_auth(
+        AuthRefused{failure ? AuthRefusal::wrong_credentials : AuthRefusal::unavailable});
+}
+
+}  // namespace mailstead::smtpd

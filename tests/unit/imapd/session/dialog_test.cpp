@@ -1,0 +1,146 @@
+// Runs the scripts of tests/dialogs/imap.
+//
+//   # a comment
+//   @greeting             sessions begin before login (otherwise joe is logged in)
+//   @hide NAME            a capability hidden from the account
+//   @message MAILBOX      the following lines up to "." are delivered as one message
+//   @away, @back          deliver is away, and back
+//   C: text               the first client sends a line; C2: the second one, and so on
+//   C- text               the same without CRLF; \r \n \\ \0 are understood
+//   S: pattern            the next line must match; "…" stands for anything
+//   S.. pattern           lines are skipped up to one that matches
+//   S0                    nothing more has come
+//   SX                    the server has closed the connection
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/imapd/session/test_server.h"
+
+namespace mailstead::imapd {
+namespace {
+
+constexpr std::string_view kAnything = "…";
+
+bool matches(std::string_view pattern, std::string_view text) {
+    const std::size_t gap = pattern.find(kAnything);
+    if (gap == std::string_view::npos) return pattern == text;
+    if (text.substr(0, gap) != pattern.substr(0, gap)) return false;
+    const std::string_view rest = pattern.substr(gap + kAnything.size());
+    for (std::size_t at = gap; at <= text.size(); ++at) {
+        if (matches(rest, text.substr(at))) return true;
+    }
+    return false;
+}
+
+std::string unescape(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\' || i + 1 == text.size()) {
+            out += text[i];
+            continue;
+        }
+        const char c = text[++i];
+        out += c == 'r' ? '\r' : c == 'n' ? '\n' : c == '0' ? '\0' : c;
+    }
+    return out;
+}
+
+class Dialog {
+public:
+    void run(const std::filesystem::path& file) {
+        std::ifstream in(file);
+        std::string line;
+        for (number_ = 1; std::getline(in, line); ++number_) {
+            if (line.empty() || line.front() == '#') continue;
+            const std::size_t space = line.find(' ');
+            const std::string verb = line.substr(0, space);
+            const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
+            SCOPED_TRACE(file.filename().string() + ":" + std::to_string(number_) + ": " + line);
+            if (verb.front() == '@') {
+                direct(verb, rest, in);
+            } else {
+                speak(verb, rest);
+            }
+            if (testing::Test::HasFatalFailure()) return;
+        }
+    }
+
+private:
+    void direct(const std::string& verb, const std::string& rest, std::ifstream& in) {
+        if (verb == "@greeting") {
+            start_ = StartAt::greeting;
+        } else if (verb == "@hide") {
+            server_.backend.hidden.push_back(rest);
+        } else if (verb == "@away" || verb == "@back") {
+            server_.backend.deliver_is_away = verb == "@away";
+        } else if (verb == "@message") {
+            std::string message, line;
+            for (++number_; std::getline(in, line) && line != "."; ++number_) message += line + "\r\n";
+            ++number_;
+            server_.backend.account.deliver(message, rest);
+            server_.backend.announce();
+        } else {
+            FAIL() << "unknown directive";
+        }
+    }
+
+    void speak(const std::string& verb, const std::string& rest) {
+        std::size_t digits = 1;
+        std::size_t who = 0;
+        while (digits < verb.size() && std::isdigit(static_cast<unsigned char>(verb[digits])) != 0) {
+            who = who * 10 + static_cast<std::size_t>(verb[digits++] - '0');
+        }
+        const std::string how = verb.substr(digits);
+        const bool nothing = verb == "S0";
+        TestClient& client = client_of(who == 0 ? 1 : who);
+        std::string line;
+        if (verb.front() == 'C') {
+            client.send(how == "-" ? unescape(rest) : rest + "\r\n");
+        } else if (nothing) {
+            server_.settle();
+            ASSERT_EQ(client.received, "");
+        } else if (how == "X") {
+            while (server_.read_line(client, line)) ASSERT_EQ(line, "");
+            ASSERT_TRUE(client.is_closed());
+        } else if (how == "..") {
+            do {
+                ASSERT_TRUE(server_.read_line(client, line)) << "no such line came";
+            } while (!matches(rest, line));
+        } else {
+            ASSERT_TRUE(server_.read_line(client, line)) << "no line came; " << client.received;
+            ASSERT_TRUE(matches(rest, line)) << "came: " << line;
+        }
+    }
+
+    TestClient& client_of(std::size_t who) {
+        auto& client = clients_[who];
+        if (client == nullptr) client = &server_.connect(start_);
+        return *client;
+    }
+
+    TestServer server_;
+    StartAt start_ = StartAt::login;
+    std::map<std::size_t, TestClient*> clients_;
+    int number_ = 0;
+};
+
+class ImapDialog : public testing::TestWithParam<std::filesystem::path> {};
+TEST_P(ImapDialog, GoesAsWritten) {
+    Dialog().run(GetParam());
+}
+
+std::vector<std::filesystem::path> scripts() {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(MAILSTEAD_TEST_DATA "/../dialogs/imap")) {
+        if (entry.path().extension() == ".txt") found.push_back(entry.path());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+INSTANTIATE_TEST_SUITE_P(Scripts, ImapDialog, testing::ValuesIn(scripts()),
+                         [](const auto& p) { return p.param.stem().string(); });
+
+}  // namespace
+}  // namespace mailstead::imapd
