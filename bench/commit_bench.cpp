@@ -1,18 +1,18 @@
-// What a durable commit costs: one message of 10 KiB with an index entry of 1 KiB for one account and a line of 200 bytes in the ledger.
+// What a durable commit costs: one message of 10 KiB with an index entry of 1 KiB for one account and a line
+// of 200 bytes in the ledger.
 //   commit_bench [FOLDER [SECONDS]]      the folder must lie on the disk to be measured
 // Prints the time of one flush of the journal's kind beside it, since that is the bound.
-#include <fcntl.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <string>
+#include <sys/uio.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "common/commit/engine.h"
@@ -32,13 +32,15 @@ constexpr int kAccounts = 100;
 class Log : public Environment {
 public:
     Log(std::string folder, kv::Database database) : folder_(std::move(folder)), database_(database) {}
-    Result<std::string> apply(kv::WriteTransaction& transaction, std::string_view change, ApplyContext& context) override {
+    Result<std::string> apply(kv::WriteTransaction& transaction, std::string_view change,
+                              ApplyContext& context) override {
         auto cursor = kv::Cursor::open(transaction, database_);
         if (!cursor) return cursor.error();
         TRY(found, cursor->last());
         const std::uint64_t number = found ? kv::KeyReader(cursor->key()).u64() + 1 : 1;
         TRY_VOID(transaction.put(database_, kv::Key().u64(number), change, kv::PutMode::append));
-        if (context.file_count() > 0 && !folder_.empty()) context.link_file(0, folder_ + std::to_string(number));
+        if (context.file_count() > 0 && !folder_.empty())
+            context.link_file(0, folder_ + std::to_string(number));
         return std::to_string(number);
     }
 
@@ -54,7 +56,8 @@ public:
         place.directory = name.empty() ? std::string("ledger") : "accounts/" + std::string(name) + "/index";
         return place;
     }
-    Result<std::unique_ptr<Environment>> attach(std::string_view name, std::shared_ptr<kv::Env> env) override {
+    Result<std::unique_ptr<Environment>> attach(std::string_view name,
+                                                std::shared_ptr<kv::Env> env) override {
         TRY(database, env->open_database("log"));
         const std::string folder = name.empty() ? "" : "accounts/" + std::string(name) + "/mail/new/";
         return std::unique_ptr<Environment>(new Log(folder, database));
@@ -63,7 +66,8 @@ public:
 
 std::string message(int seed) {
     std::string bytes(kMessage, ' ');
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>('a' + (i * 31 + static_cast<std::size_t>(seed)) % 26);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<char>('a' + (i * 31 + static_cast<std::size_t>(seed)) % 26);
     return bytes;
 }
 
@@ -71,10 +75,12 @@ Transaction delivery(const std::filesystem::path& spool, const std::string& byte
     Transaction transaction;
     MessageFile file;
     file.descriptor = FileDescriptor(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (::pwrite(file.descriptor.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+    if (::pwrite(file.descriptor.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+        std::abort();
     file.size = bytes.size();
     transaction.files.push_back(std::move(file));
-    transaction.parts = {{"account/" + std::to_string(account), std::string(kEntry, 'e'), {}}, {"ledger", std::string(200, 'l'), {}}};
+    transaction.parts = {{"account/" + std::to_string(account), std::string(kEntry, 'e'), {}},
+                         {"ledger", std::string(200, 'l'), {}}};
     return transaction;
 }
 
@@ -109,7 +115,8 @@ void run(Engine& engine, const std::filesystem::path& spool, int submitters, dou
             for (int n = t * 7; std::chrono::duration<double>(Clock::now() - begin).count() < seconds; ++n) {
                 const auto start = Clock::now();
                 const Outcome outcome = engine.submit_and_wait(delivery(spool, bytes, n % kAccounts + 1));
-                times[static_cast<std::size_t>(t)].push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+                times[static_cast<std::size_t>(t)].push_back(
+                    std::chrono::duration<double, std::micro>(Clock::now() - start).count());
                 if (!outcome[0].result || !outcome[1].result) ++failed;
             }
         });
@@ -119,11 +126,15 @@ void run(Engine& engine, const std::filesystem::path& spool, int submitters, dou
     std::vector<double> all;
     for (const auto& some : times) all.insert(all.end(), some.begin(), some.end());
     std::sort(all.begin(), all.end());
-    const auto at = [&](double share) { return all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))]; };
+    const auto at = [&](double share) {
+        return all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))];
+    };
     const auto done = static_cast<double>(all.size());
-    std::printf("%3d submitters: %8.0f messages/s   p50 %7.0f us   p99 %7.0f us   %5.1f a batch   %llu failed\n", submitters, done / took,
-                at(0.5), at(0.99), done / static_cast<double>(engine.status().batches - batches),
-                static_cast<unsigned long long>(failed.load()));
+    std::printf(
+        "%3d submitters: %8.0f messages/s   p50 %7.0f us   p99 %7.0f us   %5.1f a batch   %llu failed\n",
+        submitters, done / took, at(0.5), at(0.99),
+        done / static_cast<double>(engine.status().batches - batches),
+        static_cast<unsigned long long>(failed.load()));
 }
 
 }  // namespace
@@ -134,7 +145,9 @@ int main(int argc, char** argv) {
     std::filesystem::remove_all(folder);
     EngineOptions options;
     options.root = folder;
-    options.log = [](std::string_view line) { std::printf("%.*s\n", static_cast<int>(line.size()), line.data()); };
+    options.log = [](std::string_view line) {
+        std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+    };
     Logs logs;
     Engine engine(options);
     engine.add("account", logs);
@@ -144,7 +157,8 @@ int main(int argc, char** argv) {
         return 1;
     }
     std::printf("one durable write of 12 KiB: %.0f us\n", flush_microseconds(folder));
-    for (int account = 1; account <= kAccounts; ++account) engine.submit_and_wait(delivery(folder / "spool", message(0), account));
+    for (int account = 1; account <= kAccounts; ++account)
+        engine.submit_and_wait(delivery(folder / "spool", message(0), account));
     for (const int submitters : {1, 4, 32, 128}) run(engine, folder / "spool", submitters, seconds);
     engine.stop();
     std::filesystem::remove_all(folder);

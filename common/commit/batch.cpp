@@ -1,9 +1,8 @@
 #include "common/commit/batch.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 
 namespace mailstead::commit {
 namespace {
@@ -17,7 +16,8 @@ bool is_link(const FileStep& step) {
 
 std::vector<FileStep> after_steps(const std::vector<FileStep>& steps) {
     std::vector<FileStep> after;
-    std::copy_if(steps.begin(), steps.end(), std::back_inserter(after), [](const FileStep& step) { return !is_link(step); });
+    std::copy_if(steps.begin(), steps.end(), std::back_inserter(after),
+                 [](const FileStep& step) { return !is_link(step); });
     return after;
 }
 
@@ -55,8 +55,10 @@ Batch::Attempt Batch::apply_all(Result<void>& failure) {
         if (apply_transaction(i) == Attempt::done) continue;
         if (wants_growth_ == nullptr) {
             // What comes after has to wait, so that each repetition gets at least one transaction further.
-            for (std::size_t later = i + 1; later < waiting_.size(); ++later) rest_.push_back(std::move(waiting_[later]));
-            std::rotate(rest_.begin(), rest_.end() - static_cast<std::ptrdiff_t>(waiting_.size() - i - 1), rest_.end());
+            for (std::size_t later = i + 1; later < waiting_.size(); ++later)
+                rest_.push_back(std::move(waiting_[later]));
+            std::rotate(rest_.begin(), rest_.end() - static_cast<std::ptrdiff_t>(waiting_.size() - i - 1),
+                        rest_.end());
             waiting_.resize(i + 1);
         }
         return Attempt::again;
@@ -105,8 +107,8 @@ Batch::Attempt Batch::apply_transaction(std::size_t index) {
         if (good || waiting.atomicity == Atomicity::each_alone) continue;
         // All or nothing, and this is the end of it.
         const Error why = outcome[i].result.error();
-        const bool wrote = std::any_of(applied_.begin() + static_cast<std::ptrdiff_t>(applied_before), applied_.end(),
-                                       [](const AppliedPart& p) { return p.journaled; });
+        const bool wrote = std::any_of(applied_.begin() + static_cast<std::ptrdiff_t>(applied_before),
+                                       applied_.end(), [](const AppliedPart& p) { return p.journaled; });
         if (wrote) {
             waiting.refused_whole = why;
             return Attempt::again;
@@ -131,7 +133,8 @@ std::vector<std::uint64_t> Batch::file_sizes(std::size_t transaction) const {
     return sizes;
 }
 
-bool Batch::apply_part(std::size_t transaction, std::size_t index, const Part& part, PartOutcome& outcome, bool& left_writes) {
+bool Batch::apply_part(std::size_t transaction, std::size_t index, const Part& part, PartOutcome& outcome,
+                       bool& left_writes) {
     Result<Holding*> found = holdings_.get(part.environment);
     if (!found) {
         outcome.result = found.error();
@@ -166,7 +169,8 @@ bool Batch::apply_part(std::size_t transaction, std::size_t index, const Part& p
 
 Result<void> Batch::begin(Holding& holding) {
     if (holding.transaction) return {};
-    if (holding.env->is_broken()) return transient_error("the index of " + holding.key + " refuses writes until deliver starts anew");
+    if (holding.env->is_broken())
+        return transient_error("the index of " + holding.key + " refuses writes until deliver starts anew");
     TRY(transaction, holding.env->write());
     holding.transaction.emplace(std::move(transaction));
     open_.push_back(&holding);
@@ -188,7 +192,8 @@ Batch::Attempt Batch::stamp(Result<void>& failure) {
     for (const Holding* holding : open_) number_ = std::max(number_, holding->last_batch + 1);
     std::vector<Holding*> touched;
     for (const AppliedPart& part : applied_) {
-        if (part.journaled && (touched.empty() || touched.back() != part.holding)) touched.push_back(part.holding);
+        if (part.journaled && (touched.empty() || touched.back() != part.holding))
+            touched.push_back(part.holding);
     }
     for (Holding* holding : open_) {
         if (!holding->owed.empty()) touched.push_back(holding);
@@ -217,7 +222,8 @@ Batch::Attempt Batch::stamp(Result<void>& failure) {
 }
 
 bool Batch::changes_anything() const {
-    return std::any_of(applied_.begin(), applied_.end(), [](const AppliedPart& part) { return part.journaled; });
+    return std::any_of(applied_.begin(), applied_.end(),
+                       [](const AppliedPart& part) { return part.journaled; });
 }
 
 Record Batch::record() const {
@@ -229,7 +235,8 @@ Record Batch::record() const {
         if (!part.journaled) continue;
         const auto [entry, is_new] = indexes.emplace(part.holding, record.environments.size());
         if (is_new) {
-            const std::string_view meta = part.holding->journaled ? std::string_view() : std::string_view(part.holding->meta.bytes);
+            const std::string_view meta =
+                part.holding->journaled ? std::string_view() : std::string_view(part.holding->meta.bytes);
             record.environments.push_back({part.holding->key, meta});
         }
         if (part.transaction != last_transaction) {
@@ -277,7 +284,8 @@ Result<void> Batch::link_step(const AppliedPart& part, const FileStep& step) {
         linked_.push_back(to);
         return {};
     }
-    // A rename, too, begins with a second name: where that fails nothing is lost, and until the commit the index is right with the first.
+    // A rename, too, begins with a second name: where that fails nothing is lost, and until the commit the
+    // index is right with the first.
     const std::filesystem::path from = options_.root / step.from;
     FileDescriptor present;
     if (step.kind == FileStep::Kind::rename && files_.open(from, O_RDONLY, 0, present) == ENOENT) return {};
@@ -301,7 +309,8 @@ void Batch::commit() {
         holding->last_batch = number_;
         ++holding->commits;
         const std::uint64_t grown = (holding->env->pages() - holding->pages_at_checkpoint) * kPageSize;
-        grew_much_ = grew_much_ || holding->commits >= options_.checkpoint_commits || grown >= options_.checkpoint_growth;
+        grew_much_ = grew_much_ || holding->commits >= options_.checkpoint_commits ||
+                     grown >= options_.checkpoint_growth;
         holding->environment->after_commit();
     }
     open_.clear();
@@ -327,7 +336,8 @@ void Batch::owe(Holding& holding, const Error& why) {
         if (part.holding != &holding || !part.journaled) continue;
         holding.owed.push_back({number_, *part.payload, file_sizes(part.transaction)});
         part.steps.clear();  // renames and removals wait with the change
-        outcomes_[part.transaction][part.index].result = transient_error("stored, but not yet visible: " + why.what);
+        outcomes_[part.transaction][part.index].result =
+            transient_error("stored, but not yet visible: " + why.what);
     }
 }
 
@@ -342,7 +352,8 @@ void Batch::undo() {
 
 std::string Batch::run_after_steps() {
     std::string failures = commit::run_after_steps(files_, options_.root, owed_steps_);
-    for (const AppliedPart& part : applied_) failures += commit::run_after_steps(files_, options_.root, part.steps);
+    for (const AppliedPart& part : applied_)
+        failures += commit::run_after_steps(files_, options_.root, part.steps);
     return failures;
 }
 
@@ -351,8 +362,9 @@ std::vector<std::string> Batch::staged_names(bool journaled) const {
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
         for (const PreparedFile& file : waiting_[i]->prepared) {
             if (file.staged.empty()) continue;
-            const bool recorded = std::any_of(applied_.begin(), applied_.end(),
-                                              [&](const AppliedPart& p) { return p.transaction == i && p.journaled; });
+            const bool recorded = std::any_of(applied_.begin(), applied_.end(), [&](const AppliedPart& p) {
+                return p.transaction == i && p.journaled;
+            });
             if (recorded == journaled) names.push_back(file.staged);
         }
     }

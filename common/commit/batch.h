@@ -14,11 +14,12 @@ namespace mailstead::commit {
 
 class Batch {
 public:
-    Batch(Holdings& holdings, FileLayer& files, const EngineOptions& options) : holdings_(holdings), files_(files), options_(options) {}
+    Batch(Holdings& holdings, FileLayer& files, const EngineOptions& options)
+        : holdings_(holdings), files_(files), options_(options) {}
     ~Batch() { undo(); }
 
-    // Applies the transactions, as batch number `least_number` or higher. Some at the end may be left over: take_rest(). An error means that
-    // none of them can be done now.
+    // Applies the transactions, as batch number `least_number` or higher. Some at the end may be left over:
+    // take_rest(). An error means that none of them can be done now.
     Result<void> apply(std::vector<std::unique_ptr<Waiting>> waiting, std::uint64_t least_number);
     std::vector<std::unique_ptr<Waiting>> take_rest() { return std::move(rest_); }
 
@@ -32,7 +33,8 @@ public:
     // Message files get their names. After an error none has.
     Result<void> link();
 
-    // Commits every environment. One that cannot owes the changes from now on, and their transactions get an error.
+    // Commits every environment. One that cannot owes the changes from now on, and their transactions get an
+    // error.
     void commit();
 
     // Whether an environment of the batch had so many commits, or grew so much, that a checkpoint is due.
@@ -66,7 +68,8 @@ private:
 
     Attempt apply_all(Result<void>& failure);
     Attempt apply_transaction(std::size_t index);
-    bool apply_part(std::size_t transaction, std::size_t index, const Part& part, PartOutcome& outcome, bool& left_writes);
+    bool apply_part(std::size_t transaction, std::size_t index, const Part& part, PartOutcome& outcome,
+                    bool& left_writes);
     void refuse_transaction(std::size_t index, const Error& why);
     Result<void> link_step(const AppliedPart& part, const FileStep& step);
     Result<void> begin(Holding& holding);

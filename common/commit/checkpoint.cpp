@@ -1,5 +1,6 @@
-// Checkpoints: the committer takes a snapshot of each environment that changed, a helper thread makes everything so far durable while
-// commits go on, then the journal's start moves to where the snapshots were taken.
+// Checkpoints: the committer takes a snapshot of each environment that changed, a helper thread makes
+// everything so far durable while commits go on, then the journal's start moves to where the snapshots were
+// taken.
 #include "common/commit/committer.h"
 
 namespace mailstead::commit {
@@ -21,7 +22,8 @@ bool Committer::is_checkpoint_due() const {
 void Committer::begin_checkpoint() {
     if (checkpointing_) return;
     checkpoint_due_ = growth_due_ = false;
-    if (sync_failed_) return answer_checkpoint_requests(transient_error("a sync failed: deliver must be started anew"));
+    if (sync_failed_)
+        return answer_checkpoint_requests(transient_error("a sync failed: deliver must be started anew"));
     settle_debts();
     if (!capture()) {
         abandon_capture();
@@ -93,7 +95,8 @@ bool Committer::capture() {
     return whole;
 }
 
-// The checkpoint does not come about: recovery still starts where it did, with the meta pages that are in the journal already.
+// The checkpoint does not come about: recovery still starts where it did, with the meta pages that are in the
+// journal already.
 void Committer::abandon_capture() {
     holdings_.for_each([](Holding& holding) {
         if (!holding.next_pin) return;
@@ -106,8 +109,9 @@ void Committer::finish_checkpoint(int sync_result) {
     checkpointing_ = false;
     Result<void> done;
     if (sync_result != 0) {
-        // The kernel reports a lost write once and then takes the page for clean: a second sync that succeeds would mean nothing. From now on the
-        // journal alone is certain. It goes on until it is full; the next start returns to the checkpoint and applies it anew.
+        // The kernel reports a lost write once and then takes the page for clean: a second sync that succeeds
+        // would mean nothing. From now on the journal alone is certain. It goes on until it is full; the next
+        // start returns to the checkpoint and applies it anew.
         sync_failed_ = true;
         if (!journal_->mark_suspect()) log("the journal cannot be marked suspect");
         done = transient_error("sync: " + errno_text(sync_result));

@@ -1,8 +1,7 @@
 #include "common/commit/committer.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
+#include <fcntl.h>
 
 #include "common/commit/recovery.h"
 
@@ -13,7 +12,8 @@ constexpr std::size_t kSmallPayload = std::size_t{64} * 1024;
 
 }  // namespace
 
-Committer::Committer(const EngineOptions& options, FileLayer& files) : options_(options), files_(files), holdings_(options) {}
+Committer::Committer(const EngineOptions& options, FileLayer& files)
+    : options_(options), files_(files), holdings_(options) {}
 
 Committer::~Committer() {
     stop();
@@ -28,7 +28,8 @@ Result<RecoveryReport> Committer::start() {
     if (const int rc = files_.open(options_.root, O_RDONLY | O_DIRECTORY, 0, root_)) {
         return transient_error("cannot open " + options_.root.string() + ": " + errno_text(rc));
     }
-    TRY(journal, Journal::open(files_, {options_.root / options_.journal, options_.segment_size, options_.max_segments}));
+    TRY(journal, Journal::open(files_, {options_.root / options_.journal, options_.segment_size,
+                                        options_.max_segments}));
     journal_ = std::move(journal);
     Recovery recovery(options_, files_, holdings_, *journal_, root_.get());
     TRY(report, recovery.run());
@@ -140,7 +141,8 @@ void Committer::run() {
 std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     std::unique_lock lock(mutex_);
     const auto anything = [this] {
-        return !queue_.empty() || !checkpoint_requests_.empty() || !drop_requests_.empty() || sync_result_ || (stopping_ && admitted_ == 0);
+        return !queue_.empty() || !checkpoint_requests_.empty() || !drop_requests_.empty() || sync_result_ ||
+               (stopping_ && admitted_ == 0);
     };
     const auto idle = std::max(last_activity_ + options_.checkpoint_idle, no_checkpoint_before_);
     const bool dirty = journal_->control().start != journal_->end();
@@ -174,9 +176,10 @@ void Committer::handle_requests() {
     for (auto& [environment, done] : drops) done(drop_now(environment));
 }
 
-// With little space left only small changes pass (an EXPUNGE makes room), and with nearly none nothing: an index must never run out of space at
-// its commit, when the journal has the change already.
-std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(std::vector<std::unique_ptr<Waiting>> waiting) {
+// With little space left only small changes pass (an EXPUNGE makes room), and with nearly none nothing: an
+// index must never run out of space at its commit, when the journal has the change already.
+std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
+    std::vector<std::unique_ptr<Waiting>> waiting) {
     std::uint64_t space = 0;
     short_of_space_ = files_.free_space(root_.get(), space) == 0 && space < options_.reserved_space;
     if (!short_of_space_) return waiting;
@@ -267,7 +270,8 @@ bool Committer::try_commit(Batch& batch) {
     batch.commit();
     growth_due_ = growth_due_ || batch.grew_much();
     for (std::string& name : batch.staged_names(true)) staged_.push_back(std::move(name));
-    if (const std::string failures = batch.run_after_steps(); !failures.empty()) log("files left behind:" + failures);
+    if (const std::string failures = batch.run_after_steps(); !failures.empty())
+        log("files left behind:" + failures);
     if (options_.on_committed) {
         const auto changed = batch.changed_environments();
         options_.on_committed(changed);
@@ -289,7 +293,8 @@ Result<void> Committer::make_room(std::size_t payload_size) {
         if (!checkpointing_) begin_checkpoint();
         poll_checkpoint(true);
     }
-    if (!journal_->has_room(payload_size)) return transient_error("the journal is full, since no checkpoint succeeds");
+    if (!journal_->has_room(payload_size))
+        return transient_error("the journal is full, since no checkpoint succeeds");
     return {};
 }
 

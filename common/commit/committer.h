@@ -47,7 +47,8 @@ private:
     std::vector<std::unique_ptr<Waiting>> next_batch(bool& stopping);
     void handle_requests();
     void commit_batch(std::vector<std::unique_ptr<Waiting>> waiting);
-    std::vector<std::unique_ptr<Waiting>> refuse_for_lack_of_space(std::vector<std::unique_ptr<Waiting>> waiting);
+    std::vector<std::unique_ptr<Waiting>> refuse_for_lack_of_space(
+        std::vector<std::unique_ptr<Waiting>> waiting);
     bool try_commit(Batch& batch);
     Result<void> append(const Record& record);
     Result<void> make_room(std::size_t payload_size);
@@ -102,11 +103,11 @@ private:
     Clock::time_point last_activity_;
     Clock::time_point no_checkpoint_before_;
     bool checkpoint_due_ = false;
-    bool growth_due_ = false;  // an environment took many commits or pages since the last one
-    std::vector<Done> answered_by_next_;     // requests which the next checkpoint answers
-    std::vector<Done> answered_by_this_;     // ... the one under way
-    std::vector<std::string> staged_;        // removed by the checkpoint after next
-    std::vector<std::string> staged_synced_; // ... by the one under way
+    bool growth_due_ = false;                 // an environment took many commits or pages since the last one
+    std::vector<Done> answered_by_next_;      // requests which the next checkpoint answers
+    std::vector<Done> answered_by_this_;      // ... the one under way
+    std::vector<std::string> staged_;         // removed by the checkpoint after next
+    std::vector<std::string> staged_synced_;  // ... by the one under way
     std::vector<std::uint64_t> to_revoke_;
 
     std::atomic<std::uint64_t> batches_{0};

@@ -1,5 +1,5 @@
-// The journal's control block: where recovery starts and in which boot the environments were last whole. Two copies, written in turn,
-// so that a torn write leaves the one before.
+// The journal's control block: where recovery starts and in which boot the environments were last whole. Two
+// copies, written in turn, so that a torn write leaves the one before.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 
 namespace mailstead::commit {
 
-// A place in the journal. Segments are numbered through; `sequence` is that of the frame which begins (or will begin) there.
+// A place in the journal. Segments are numbered through; `sequence` is that of the frame which begins (or
+// will begin) there.
 struct Position {
     std::uint64_t segment = 1;
     std::uint64_t offset = 4096;
@@ -24,7 +25,8 @@ struct ControlBlock {
     std::uint64_t next_batch = 1;  // batch numbers from here on are unused as of `start`
     Position start;
     std::string boot_id;
-    bool suspect = false;  // a sync failed: whatever was written since the checkpoint may be missing on disk though the boot is the same
+    bool suspect = false;  // a sync failed: whatever was written since the checkpoint may be missing on disk
+                           // though the boot is the same
 };
 
 // One copy, a block of 4096 bytes.

@@ -1,8 +1,7 @@
 #include "common/commit/engine.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
+#include <fcntl.h>
 #include <future>
 
 #include "common/commit/committer.h"
@@ -60,9 +59,11 @@ public:
         waiting->atomicity = transaction.atomicity;
         waiting->bytes = *bytes;
         waiting->admitted = *bytes;
-        for (const MessageFile& file : transaction.files) waiting->admitted += std::min(file.size, kJournaledFileSize);
+        for (const MessageFile& file : transaction.files)
+            waiting->admitted += std::min(file.size, kJournaledFileSize);
         waiting->files = std::move(transaction.files);
-        if (!committer_.admit(waiting->admitted)) return refuse(*waiting, transient_error("too many changes are waiting"));
+        if (!committer_.admit(waiting->admitted))
+            return refuse(*waiting, transient_error("too many changes are waiting"));
         if (Preparer::is_needed(*waiting)) {
             preparer_.submit(std::move(waiting));
         } else {
@@ -78,7 +79,8 @@ public:
     bool started_ = false;
 };
 
-Engine::Engine(EngineOptions options, FileLayer* files) : impl_(std::make_unique<Impl>(std::move(options), files)) {}
+Engine::Engine(EngineOptions options, FileLayer* files)
+    : impl_(std::make_unique<Impl>(std::move(options), files)) {}
 
 Engine::~Engine() {
     stop();

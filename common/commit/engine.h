@@ -1,7 +1,9 @@
-// Group commit: the one writer of all engine-owned environments. docs/architecture.md, "One writer, one journal".
+// Group commit: the one writer of all engine-owned environments. docs/architecture.md, "One writer, one
+// journal".
 //
-// A transaction is a list of parts (one change for one environment each) with the message files they refer to. The committer thread takes
-// everything that waits as one batch: applies it, makes it durable with one flush of the journal, links the files, commits, and answers.
+// A transaction is a list of parts (one change for one environment each) with the message files they refer
+// to. The committer thread takes everything that waits as one batch: applies it, makes it durable with one
+// flush of the journal, links the files, commits, and answers.
 #pragma once
 
 #include <cstddef>
@@ -23,18 +25,21 @@ namespace mailstead::commit {
 
 class FileLayer;
 
-// A complete message in a file on the same file system as the root: an O_TMPFILE (still unnamed) or a named file.
+// A complete message in a file on the same file system as the root: an O_TMPFILE (still unnamed) or a named
+// file.
 struct MessageFile {
     FileDescriptor descriptor;  // open for reading
     std::uint64_t size = 0;     // bytes; the file has exactly as many
-    // The same bytes, when the caller has them in memory anyway; saves reading them again. Only used up to kJournaledFileSize.
+    // The same bytes, when the caller has them in memory anyway; saves reading them again. Only used up to
+    // kJournaledFileSize.
     std::shared_ptr<const std::string> content;
 };
 
 struct Part {
     std::string environment;  // "account/7", "queue", "ledger"
     std::string payload;      // the change, as the participant encodes it
-    // Zero or one: applied in this one's place when this one is refused (a full mailbox becomes a queue entry).
+    // Zero or one: applied in this one's place when this one is refused (a full mailbox becomes a queue
+    // entry).
     std::vector<Part> otherwise;
 };
 
@@ -56,18 +61,20 @@ struct PartOutcome {
 };
 using Outcome = std::vector<PartOutcome>;  // one per part, in order
 
-// Called once, on the committer's thread (or inside submit() when refused at once): hand over and return, never block.
+// Called once, on the committer's thread (or inside submit() when refused at once): hand over and return,
+// never block.
 using Completion = std::function<void(Outcome)>;
 
 // Up to this size message bytes travel through the journal; a larger file is flushed by itself.
 inline constexpr std::uint64_t kJournaledFileSize = 256 * 1024;
 
 struct EngineOptions {
-    std::filesystem::path root;                  // the data folder; paths of file steps and environments are relative to it
-    std::filesystem::path journal = "journal";   // relative to root: segments and the control block
-    std::filesystem::path staging = "spool";     // relative to root: names for large files until the next checkpoint ("large-...")
-    std::uint64_t segment_size = 32u << 20;      // bytes
-    std::size_t max_segments = 16;               // then commits wait for the checkpoint
+    std::filesystem::path root;  // the data folder; paths of file steps and environments are relative to it
+    std::filesystem::path journal = "journal";  // relative to root: segments and the control block
+    std::filesystem::path staging =
+        "spool";  // relative to root: names for large files until the next checkpoint ("large-...")
+    std::uint64_t segment_size = 32u << 20;  // bytes
+    std::size_t max_segments = 16;           // then commits wait for the checkpoint
     std::size_t max_batch_bytes = 8u << 20;
     std::size_t max_batch_transactions = 1024;
     std::size_t max_waiting_transactions = 8192;  // beyond it submit() refuses with a transient error
@@ -76,20 +83,23 @@ struct EngineOptions {
     std::size_t checkpoint_commits = 1024;        // commits of one environment since its last checkpoint
     std::uint64_t checkpoint_growth = 64u << 20;  // bytes by which one environment's file grew since
     Milliseconds checkpoint_idle{5'000};          // after the last activity, when anything changed
-    std::uint64_t reserved_space = 64u << 20;     // bytes of the file system left free: below it commits are refused for now
-    std::size_t preparing_threads = 2;            // read and flush message files
+    std::uint64_t reserved_space =
+        64u << 20;  // bytes of the file system left free: below it commits are refused for now
+    std::size_t preparing_threads = 2;  // read and flush message files
 
-    // Which environments the batch changed; called on the committer's thread after the commit and before the completions.
+    // Which environments the batch changed; called on the committer's thread after the commit and before the
+    // completions.
     std::function<void(std::span<const std::string> environments)> on_committed;
-    // One line about something an operator should know (recovery done, journal unwritable, checkpoint failed).
+    // One line about something an operator should know (recovery done, journal unwritable, checkpoint
+    // failed).
     std::function<void(std::string_view line)> log;
 };
 
 struct RecoveryReport {
-    bool power_was_cut = false;         // the journal was of another boot, or marked suspect
-    std::size_t batches_found = 0;      // in the journal since the last checkpoint
-    std::size_t changes_applied = 0;    // of those, not yet in their environment
-    std::size_t changes_skipped = 0;    // their environment is gone or refused them (logged)
+    bool power_was_cut = false;       // the journal was of another boot, or marked suspect
+    std::size_t batches_found = 0;    // in the journal since the last checkpoint
+    std::size_t changes_applied = 0;  // of those, not yet in their environment
+    std::size_t changes_skipped = 0;  // their environment is gone or refused them (logged)
     std::size_t files_restored = 0;
 };
 
@@ -97,11 +107,11 @@ struct EngineStatus {
     std::uint64_t batches = 0;
     std::uint64_t transactions = 0;
     std::uint64_t checkpoints = 0;
-    std::uint64_t failed_batches = 0;   // journal or disk refused
+    std::uint64_t failed_batches = 0;  // journal or disk refused
     std::size_t waiting = 0;
     std::size_t open_environments = 0;
-    std::uint64_t journal_bytes = 0;    // since the last checkpoint
-    bool accepting = true;              // false while the disk is full or the journal cannot be written
+    std::uint64_t journal_bytes = 0;  // since the last checkpoint
+    bool accepting = true;            // false while the disk is full or the journal cannot be written
 };
 
 class Engine {
@@ -115,8 +125,8 @@ public:
     // Before start(). `participant` outlives the engine.
     void add(std::string kind, Participant& participant);
 
-    // Recovers what the journal holds, checkpoints, and starts the threads. Until this succeeded after a boot nobody may read an environment (see
-    // recovered_since_boot).
+    // Recovers what the journal holds, checkpoints, and starts the threads. Until this succeeded after a boot
+    // nobody may read an environment (see recovered_since_boot).
     Result<RecoveryReport> start();
 
     // Takes no more, finishes what waits, checkpoints, joins the threads. Idempotent.
@@ -130,8 +140,8 @@ public:
     // Calls back (committer's thread) after everything acknowledged so far no longer needs the journal.
     void checkpoint(std::function<void(Result<void>)> done);
 
-    // Forgets an environment whose owner is going to delete it: closed, and its records are passed over in recovery. `done` comes on the committer's
-    // thread; then its folder may be removed.
+    // Forgets an environment whose owner is going to delete it: closed, and its records are passed over in
+    // recovery. `done` comes on the committer's thread; then its folder may be removed.
     void drop(std::string environment, std::function<void(Result<void>)> done);
 
     EngineStatus status() const;
@@ -141,7 +151,9 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// For readers (imapd, admin): whether deliver has recovered the environments below `root` since the machine booted (or nothing was ever journaled).
-bool recovered_since_boot(const std::filesystem::path& root, const std::filesystem::path& journal = "journal");
+// For readers (imapd, admin): whether deliver has recovered the environments below `root` since the machine
+// booted (or nothing was ever journaled).
+bool recovered_since_boot(const std::filesystem::path& root,
+                          const std::filesystem::path& journal = "journal");
 
 }  // namespace mailstead::commit

@@ -1,16 +1,15 @@
 #include "common/commit/file_layer.h"
 
+#include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <fstream>
+#include <memory>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <fstream>
-#include <memory>
 #include <system_error>
+#include <unistd.h>
 
 #include "common/base/text.h"
 

@@ -1,13 +1,12 @@
-// Every file operation of the commit engine (LMDB's own aside) goes through here, so that tests can refuse any of them and can forget what was
-// not synced. All functions are thread-safe; a number is 0 or errno.
+// Every file operation of the commit engine (LMDB's own aside) goes through here, so that tests can refuse
+// any of them and can forget what was not synced. All functions are thread-safe; a number is 0 or errno.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "common/base/file_descriptor.h"
@@ -27,9 +26,9 @@ public:
     virtual int write(int fd, std::string_view bytes, std::uint64_t offset);
     // Up to `size` bytes; fewer at the end of the file.
     virtual int read(int fd, std::uint64_t offset, std::size_t size, std::string& bytes);
-    virtual int flush_data(int fd);         // fdatasync
-    virtual int flush(int fd);              // fsync; of a folder: its names
-    virtual int sync_file_system(int fd);   // syncfs
+    virtual int flush_data(int fd);        // fdatasync
+    virtual int flush(int fd);             // fsync; of a folder: its names
+    virtual int sync_file_system(int fd);  // syncfs
     virtual int size_of(int fd, std::uint64_t& size);
     virtual int free_space(int fd, std::uint64_t& bytes);
 

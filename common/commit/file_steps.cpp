@@ -1,8 +1,7 @@
 #include "common/commit/file_steps.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
+#include <fcntl.h>
 #include <functional>
 
 namespace mailstead::commit {
@@ -11,7 +10,8 @@ namespace {
 constexpr std::size_t kCopyChunk = std::size_t{1} << 20;
 
 // Runs `link_to`, creating the folder or replacing an older file as its answer asks for.
-int link_making_way(FileLayer& files, const std::filesystem::path& to, const std::function<int(const std::filesystem::path&)>& link_to) {
+int link_making_way(FileLayer& files, const std::filesystem::path& to,
+                    const std::function<int(const std::filesystem::path&)>& link_to) {
     int rc = link_to(to);
     if (rc == ENOENT) {
         if (const int made = make_directories(files, to.parent_path())) return made;
@@ -32,11 +32,13 @@ Error failure(const std::filesystem::path& to, int code) {
 
 int open_unnamed(FileLayer& files, const std::filesystem::path& folder, FileDescriptor& opened) {
     int rc = files.open(folder, O_TMPFILE | O_RDWR, 0600, opened);
-    if (rc == ENOENT && make_directories(files, folder) == 0) rc = files.open(folder, O_TMPFILE | O_RDWR, 0600, opened);
+    if (rc == ENOENT && make_directories(files, folder) == 0)
+        rc = files.open(folder, O_TMPFILE | O_RDWR, 0600, opened);
     return rc;
 }
 
-Result<FileDescriptor> copy_of(FileLayer& files, int fd, std::uint64_t size, const std::filesystem::path& folder) {
+Result<FileDescriptor> copy_of(FileLayer& files, int fd, std::uint64_t size,
+                               const std::filesystem::path& folder) {
     FileDescriptor copy;
     int rc = open_unnamed(files, folder, copy);
     std::string bytes;
@@ -52,16 +54,19 @@ Result<FileDescriptor> copy_of(FileLayer& files, int fd, std::uint64_t size, con
 }  // namespace
 
 Result<void> name_file(FileLayer& files, int fd, std::uint64_t size, const std::filesystem::path& to) {
-    const int rc = link_making_way(files, to, [&](const auto& name) { return files.link_descriptor(fd, name); });
+    const int rc =
+        link_making_way(files, to, [&](const auto& name) { return files.link_descriptor(fd, name); });
     if (rc == 0) return {};
     if (rc != EXDEV && rc != EPERM && rc != EMLINK && rc != ENOENT) return failure(to, rc);
     TRY(copy, copy_of(files, fd, size, to.parent_path()));
-    const int again = link_making_way(files, to, [&](const auto& name) { return files.link_descriptor(copy.get(), name); });
+    const int again =
+        link_making_way(files, to, [&](const auto& name) { return files.link_descriptor(copy.get(), name); });
     if (again != 0) return failure(to, again);
     return {};
 }
 
-Result<void> name_again(FileLayer& files, const std::filesystem::path& from, const std::filesystem::path& to) {
+Result<void> name_again(FileLayer& files, const std::filesystem::path& from,
+                        const std::filesystem::path& to) {
     FileDescriptor source;
     std::uint64_t size = 0;
     int rc = files.open(from, O_RDONLY, 0, source);
@@ -70,7 +75,8 @@ Result<void> name_again(FileLayer& files, const std::filesystem::path& from, con
     return name_file(files, source.get(), size, to);
 }
 
-Result<FileDescriptor> make_unnamed(FileLayer& files, const std::filesystem::path& folder, std::string_view bytes) {
+Result<FileDescriptor> make_unnamed(FileLayer& files, const std::filesystem::path& folder,
+                                    std::string_view bytes) {
     FileDescriptor file;
     int rc = open_unnamed(files, folder, file);
     if (rc == 0) rc = files.write(file.get(), bytes, 0);
@@ -78,20 +84,24 @@ Result<FileDescriptor> make_unnamed(FileLayer& files, const std::filesystem::pat
     return file;
 }
 
-std::string run_after_steps(FileLayer& files, const std::filesystem::path& root, const std::vector<FileStep>& steps) {
+std::string run_after_steps(FileLayer& files, const std::filesystem::path& root,
+                            const std::vector<FileStep>& steps) {
     std::string failures;
     for (const FileStep& step : steps) {
         int rc = 0;
         if (step.kind == FileStep::Kind::rename) {
             rc = files.rename(root / step.from, root / step.to);
             // Either the old name is gone, or the new name's folder is missing.
-            if (rc == ENOENT && make_directories(files, (root / step.to).parent_path()) == 0) rc = files.rename(root / step.from, root / step.to);
+            if (rc == ENOENT && make_directories(files, (root / step.to).parent_path()) == 0)
+                rc = files.rename(root / step.from, root / step.to);
             // Two names of one file: rename() leaves both.
             if (rc == 0) files.remove(root / step.from);
         } else if (step.kind == FileStep::Kind::remove) {
             rc = files.remove(root / step.to);
         }
-        if (rc != 0 && rc != ENOENT) failures += " " + (step.kind == FileStep::Kind::rename ? step.from : step.to) + ": " + errno_text(rc);
+        if (rc != 0 && rc != ENOENT)
+            failures +=
+                " " + (step.kind == FileStep::Kind::rename ? step.from : step.to) + ": " + errno_text(rc);
     }
     return failures;
 }

@@ -38,7 +38,8 @@ std::string_view FrameBuffer::frame(bool with_segment_header) {
     const std::size_t size = frame_size(payload_size());
     reserve(kBlock + size);
     std::memset(data_.get() + size_, 0, kBlock + size - size_);
-    return with_segment_header ? std::string_view(data_.get(), kBlock + size) : std::string_view(data_.get() + kBlock, size);
+    return with_segment_header ? std::string_view(data_.get(), kBlock + size)
+                               : std::string_view(data_.get() + kBlock, size);
 }
 
 }  // namespace mailstead::commit

@@ -1,4 +1,5 @@
-// The bytes of one journal frame, collected in memory that direct I/O takes: [segment header page][frame header][payload][padding].
+// The bytes of one journal frame, collected in memory that direct I/O takes: [segment header page][frame
+// header][payload][padding].
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,8 @@
 
 namespace mailstead::commit {
 
-// A change that the journal holds but its environment could not take (its disk failed at the commit): it comes before any other.
+// A change that the journal holds but its environment could not take (its disk failed at the commit): it
+// comes before any other.
 struct OwedChange {
     std::uint64_t batch = 0;
     std::string payload;
@@ -28,9 +29,9 @@ struct Holding {
     std::shared_ptr<kv::Env> env;
     std::unique_ptr<Environment> environment;
 
-    kv::Pin pin;         // the snapshot to which recovery returns: of the last completed checkpoint
-    kv::Pin next_pin;    // of the checkpoint under way
-    kv::MetaPages meta;  // of the newest of the two
+    kv::Pin pin;             // the snapshot to which recovery returns: of the last completed checkpoint
+    kv::Pin next_pin;        // of the checkpoint under way
+    kv::MetaPages meta;      // of the newest of the two
     bool journaled = false;  // a frame since `meta` was taken names this environment (and carries `meta`)
     std::size_t commits = 0;
     std::uint64_t pages_at_checkpoint = 0;
@@ -49,7 +50,8 @@ public:
 
     void add(std::string kind, Participant& participant) { participants_[std::move(kind)] = &participant; }
 
-    // The open environment of this key, opening it if necessary. Closes long unused ones that need no checkpoint.
+    // The open environment of this key, opening it if necessary. Closes long unused ones that need no
+    // checkpoint.
     Result<Holding*> get(const std::string& key);
     Holding* find(const std::string& key);
     void close(const std::string& key);

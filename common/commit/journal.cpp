@@ -1,9 +1,8 @@
 #include "common/commit/journal.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 
 #include "common/base/bytes.h"
 #include "common/base/secret.h"
@@ -71,16 +70,19 @@ Result<void> Journal::load() {
     const auto& directory = options_.directory;
     if (const int rc = make_directories(files_, directory)) return failure("create", directory, rc);
     const auto path = directory / "control";
-    if (const int rc = files_.open(path, O_RDWR | O_CREAT, 0600, control_file_)) return failure("open", path, rc);
+    if (const int rc = files_.open(path, O_RDWR | O_CREAT, 0600, control_file_))
+        return failure("open", path, rc);
     std::string bytes;
-    if (const int rc = files_.read(control_file_.get(), 0, 2 * kBlock, bytes)) return failure("read", path, rc);
+    if (const int rc = files_.read(control_file_.get(), 0, 2 * kBlock, bytes))
+        return failure("read", path, rc);
     if (auto control = newest_control_block(bytes)) {
         control_ = std::move(*control);
     } else {
         TRY_VOID(create_control());
     }
     segment_size_ = control_.segment_size;
-    if (segment_size_ < 4 * kBlock || segment_size_ % kBlock != 0 || segment_size_ > (std::uint64_t{1} << 32)) {
+    if (segment_size_ < 4 * kBlock || segment_size_ % kBlock != 0 ||
+        segment_size_ > (std::uint64_t{1} << 32)) {
         return permanent_error("journal: control block names an impossible segment size");
     }
     end_ = control_.start;
@@ -122,12 +124,15 @@ Result<void> Journal::open_segments() {
         if (rc == ENOENT) break;
         if (rc != 0) return failure("open", segment.path, rc);
         std::uint64_t size = 0;
-        if (const int failed = files_.size_of(segment.descriptor.get(), size)) return failure("read", segment.path, failed);
+        if (const int failed = files_.size_of(segment.descriptor.get(), size))
+            return failure("read", segment.path, failed);
         if (size != segment_size_) break;  // its making was cut short
         FileDescriptor reader;
         std::string block;
-        if (const int failed = files_.open(segment.path, O_RDONLY, 0, reader)) return failure("open", segment.path, failed);
-        if (const int failed = files_.read(reader.get(), 0, kBlock, block)) return failure("read", segment.path, failed);
+        if (const int failed = files_.open(segment.path, O_RDONLY, 0, reader))
+            return failure("open", segment.path, failed);
+        if (const int failed = files_.read(reader.get(), 0, kBlock, block))
+            return failure("read", segment.path, failed);
         segment.number = segment_number(block, control_.seed);
         segments_.push_back(std::move(segment));
     }
@@ -142,7 +147,8 @@ Result<Journal::Segment> Journal::make_segment(std::size_t index) const {
     Segment segment;
     segment.path = options_.directory / ("segment-" + std::to_string(index));
     FileDescriptor writer;
-    if (const int rc = files_.open(segment.path, O_RDWR | O_CREAT | O_TRUNC, 0600, writer)) return failure("create", segment.path, rc);
+    if (const int rc = files_.open(segment.path, O_RDWR | O_CREAT | O_TRUNC, 0600, writer))
+        return failure("create", segment.path, rc);
     const std::string zeros(std::min<std::uint64_t>(segment_size_, kReadChunk), '\0');
     for (std::uint64_t at = 0; at < segment_size_; at += zeros.size()) {
         const auto size = std::min<std::uint64_t>(zeros.size(), segment_size_ - at);
@@ -176,7 +182,8 @@ Result<void> Journal::scan(const std::function<void(std::string)>& on_frame) {
     Position at = control_.start;
     for (Segment* segment = find(at.segment); segment != nullptr; segment = find(at.segment)) {
         FileDescriptor reader;
-        if (const int rc = files_.open(segment->path, O_RDONLY, 0, reader)) return failure("open", segment->path, rc);
+        if (const int rc = files_.open(segment->path, O_RDONLY, 0, reader))
+            return failure("open", segment->path, rc);
         std::string payload;
         std::uint64_t size = 0;
         while (read_frame(reader.get(), at, payload, size)) {
@@ -190,7 +197,9 @@ Result<void> Journal::scan(const std::function<void(std::string)>& on_frame) {
         Segment* following = find(next.segment);
         if (following == nullptr) break;
         FileDescriptor probe;
-        if (files_.open(following->path, O_RDONLY, 0, probe) != 0 || !read_frame(probe.get(), next, payload, size)) break;
+        if (files_.open(following->path, O_RDONLY, 0, probe) != 0 ||
+            !read_frame(probe.get(), next, payload, size))
+            break;
         at = next;
     }
     new_segment_ = find(end_.segment) == nullptr;
@@ -227,12 +236,14 @@ void Journal::start_spare() {
 }
 
 Result<Journal::Segment*> Journal::take_free_segment(std::uint64_t number) {
-    // Its header may be on disk already, from an append that failed or was cut short: no second file may get the same number.
+    // Its header may be on disk already, from an append that failed or was cut short: no second file may get
+    // the same number.
     if (Segment* begun = find(number)) return begun;
     for (Segment& segment : segments_) {
         if (is_free(segment)) return &segment;
     }
-    if (segments_.size() >= options_.max_segments) return transient_error("journal: full until the next checkpoint");
+    if (segments_.size() >= options_.max_segments)
+        return transient_error("journal: full until the next checkpoint");
     Result<Segment> made = spare_.valid() ? spare_.get() : make_segment(segments_.size());
     if (!made) return made.error();
     segments_.push_back(std::move(*made));
@@ -273,9 +284,11 @@ Result<void> Journal::append(FrameBuffer& frame) {
     const std::string_view bytes = frame.frame(new_segment_);
     const std::uint64_t at = new_segment_ ? 0 : end_.offset;
     if (const int rc = files_.write_durably(segment->descriptor.get(), bytes, at)) {
-        // Part or all of it may be on disk: spoil its header, so that nobody finds a frame whose writer was told that it failed.
+        // Part or all of it may be on disk: spoil its header, so that nobody finds a frame whose writer was
+        // told that it failed.
         std::memset(frame.frame_header(), 0, kFrameHeader);
-        (void)files_.write_durably(segment->descriptor.get(), frame.frame(false).substr(0, kBlock), end_.offset);
+        (void)files_.write_durably(segment->descriptor.get(), frame.frame(false).substr(0, kBlock),
+                                   end_.offset);
         return failure("write", segment->path, rc);
     }
     new_segment_ = false;

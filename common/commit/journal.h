@@ -1,8 +1,10 @@
-// The journal: frames in preallocated segments, each frame durable with one write. docs/architecture.md, "One writer, one journal".
+// The journal: frames in preallocated segments, each frame durable with one write. docs/architecture.md, "One
+// writer, one journal".
 //
-// A segment is a file of fixed size, zero-written once, so that a flush moves data alone. Its first block names its number; frames follow, each on
-// a block boundary: header {magic, sequence, segment, payload size, checksum} and payload. The checksum is seeded with the journal's
-// random seed and covers sequence and segment, so bytes of a segment's former life never parse as a frame.
+// A segment is a file of fixed size, zero-written once, so that a flush moves data alone. Its first block
+// names its number; frames follow, each on a block boundary: header {magic, sequence, segment, payload size,
+// checksum} and payload. The checksum is seeded with the journal's random seed and covers sequence and
+// segment, so bytes of a segment's former life never parse as a frame.
 //
 // Owned by one thread at a time.
 #pragma once
@@ -38,10 +40,12 @@ public:
     // As the last process left it.
     const ControlBlock& control() const { return control_; }
 
-    // Gives every frame from the start position on, in order, and stops at the first that is not whole. To be called once, before append().
+    // Gives every frame from the start position on, in order, and stops at the first that is not whole. To be
+    // called once, before append().
     Result<void> scan(const std::function<void(std::string payload)>& on_frame);
 
-    // Whether a frame with this payload can be written before the start position moves on, and whether it ever can.
+    // Whether a frame with this payload can be written before the start position moves on, and whether it
+    // ever can.
     bool has_room(std::size_t payload_size) const;
     std::size_t max_payload() const { return segment_size_ - kBlock - kFrameHeader - kBlock; }
 

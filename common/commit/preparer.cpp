@@ -1,8 +1,7 @@
 #include "common/commit/preparer.h"
 
-#include <fcntl.h>
-
 #include <cerrno>
+#include <fcntl.h>
 
 #include "common/base/secret.h"
 #include "common/base/text.h"
@@ -50,7 +49,8 @@ void Preparer::prepare_at_once(Waiting& waiting) {
 
 void Preparer::start() {
     stopping_ = false;
-    for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.preparing_threads); ++i) threads_.emplace_back([this] { run(); });
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.preparing_threads); ++i)
+        threads_.emplace_back([this] { run(); });
 }
 
 void Preparer::stop() {
@@ -118,7 +118,8 @@ Result<void> Preparer::prepare(Waiting& waiting) {
 Result<PreparedFile> Preparer::prepare_file(MessageFile file, std::size_t& journaled) {
     PreparedFile prepared{std::move(file.descriptor), file.size, nullptr, {}};
     std::uint64_t size = 0;
-    if (const int rc = files_.size_of(prepared.descriptor.get(), size)) return transient_error("message file: " + errno_text(rc));
+    if (const int rc = files_.size_of(prepared.descriptor.get(), size))
+        return transient_error("message file: " + errno_text(rc));
     if (size != file.size) return transient_error("message file has another size than was said");
     if (size > kJournaledFileSize || journaled + size > kMostJournaledPerTransaction) {
         TRY_VOID(stage(prepared));
@@ -130,14 +131,16 @@ Result<PreparedFile> Preparer::prepare_file(MessageFile file, std::size_t& journ
         return prepared;
     }
     auto content = std::make_shared<std::string>();
-    if (const int rc = files_.read(prepared.descriptor.get(), 0, size, *content)) return transient_error("message file: " + errno_text(rc));
+    if (const int rc = files_.read(prepared.descriptor.get(), 0, size, *content))
+        return transient_error("message file: " + errno_text(rc));
     if (content->size() != size) return transient_error("message file was cut while it was read");
     prepared.content = std::move(content);
     return prepared;
 }
 
 Result<void> Preparer::stage(PreparedFile& file) {
-    const std::string name = std::string(kStagedPrefix) + text::hex(random_bytes(8)) + "-" + std::to_string(++staged_);
+    const std::string name =
+        std::string(kStagedPrefix) + text::hex(random_bytes(8)) + "-" + std::to_string(++staged_);
     file.staged = (options_.staging / name).string();
     const auto path = options_.root / file.staged;
     if (const int rc = files_.link_descriptor(file.descriptor.get(), path)) {

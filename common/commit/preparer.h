@@ -1,4 +1,5 @@
-// Private to this folder: what is done for a transaction's message files before the committer sees it, on a few threads that may block.
+// Private to this folder: what is done for a transaction's message files before the committer sees it, on a
+// few threads that may block.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,7 @@ struct PreparedFile {
     FileDescriptor descriptor;
     std::uint64_t size = 0;
     std::shared_ptr<const std::string> content;  // for the journal
-    std::string staged;                          // or the name (relative to the root) under which it was flushed
+    std::string staged;  // or the name (relative to the root) under which it was flushed
 };
 
 // A transaction on its way through the engine.
@@ -48,7 +49,8 @@ void refuse(Waiting& waiting, const Error& why);
 class Preparer {
 public:
     using Next = std::function<void(std::unique_ptr<Waiting>, bool is_ready)>;
-    // `next` is called on one of the threads for each transaction; those that are not ready were refused here.
+    // `next` is called on one of the threads for each transaction; those that are not ready were refused
+    // here.
     Preparer(FileLayer& files, const EngineOptions& options, Next next);
     ~Preparer();
 

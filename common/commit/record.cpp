@@ -78,9 +78,13 @@ std::optional<Record> decode_record(std::string_view payload) {
         case Record::Kind::batch:
             if (!decode_batch(in, record)) return std::nullopt;
             break;
-        case Record::Kind::drop: record.dropped = in.string(); break;
-        case Record::Kind::revoke: break;
-        default: return std::nullopt;
+        case Record::Kind::drop:
+            record.dropped = in.string();
+            break;
+        case Record::Kind::revoke:
+            break;
+        default:
+            return std::nullopt;
     }
     if (!in.ok() || !in.at_end()) return std::nullopt;
     return record;

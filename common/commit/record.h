@@ -23,7 +23,8 @@ struct RecordedFile {
 struct RecordedPart {
     std::size_t environment = 0;  // index into Record::environments
     std::string_view payload;
-    std::vector<FileStep> after;  // renames and removals: done again when the process died between commit and them
+    std::vector<FileStep>
+        after;  // renames and removals: done again when the process died between commit and them
 };
 
 struct RecordedTransaction {
@@ -39,7 +40,8 @@ struct RecordedEnvironment {
 struct Record {
     enum class Kind : std::uint8_t { batch = 1, revoke = 2, drop = 3 };
     Kind kind = Kind::batch;
-    std::uint64_t batch = 0;  // revoke: the batch that did not happen after all. Each environment remembers the last it holds
+    std::uint64_t batch =
+        0;  // revoke: the batch that did not happen after all. Each environment remembers the last it holds
     std::vector<RecordedEnvironment> environments;
     std::vector<RecordedTransaction> transactions;
     std::string_view dropped;  // drop: the environment

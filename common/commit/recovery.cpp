@@ -1,9 +1,8 @@
 #include "common/commit/recovery.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <tuple>
 #include <unordered_map>
 
@@ -17,13 +16,16 @@ void Recovery::log(const std::string& line) const {
 }
 
 Result<RecoveryReport> Recovery::run() {
-    report_.power_was_cut = journal_.control().boot_id != files_.boot_id() || journal_.control().suspect;
+    // A machine that does not tell its boot may have lost power at any time.
+    const std::string boot = files_.boot_id();
+    report_.power_was_cut = boot.empty() || journal_.control().boot_id != boot || journal_.control().suspect;
     TRY_VOID(read_journal());
     find_touched();
     if (report_.power_was_cut) {
         TRY_VOID(return_to_checkpoint());
     } else if (!records_.empty()) {
-        // The page cache outlived the process: what was committed is whole, and this makes it the ground that no later power cut can take away.
+        // The page cache outlived the process: what was committed is whole, and this makes it the ground that
+        // no later power cut can take away.
         TRY_VOID(sync());
     }
     TRY_VOID(find_missing());
@@ -61,7 +63,9 @@ void Recovery::find_touched() {
         }
         for (const RecordedEnvironment& environment : record.environments) {
             const auto [entry, is_new] = index.emplace(environment.key, touched_.size());
-            if (is_new) touched_.push_back({std::string(environment.key), std::string(environment.meta_pages), frame, false, 0});
+            if (is_new)
+                touched_.push_back(
+                    {std::string(environment.key), std::string(environment.meta_pages), frame, false, 0});
         }
     }
     std::erase_if(touched_, [](const Touched& touched) { return touched.is_gone; });
@@ -75,7 +79,8 @@ Result<void> Recovery::return_to_checkpoint() {
             touched.is_gone = true;
             continue;
         }
-        if (touched.meta_pages.empty()) return permanent_error("the journal names no checkpoint for " + touched.key);
+        if (touched.meta_pages.empty())
+            return permanent_error("the journal names no checkpoint for " + touched.key);
         TRY_VOID(kv::restore_meta_pages(place->directory, {touched.meta_pages}));
     }
     return {};
@@ -99,12 +104,13 @@ Result<void> Recovery::find_missing() {
 
 bool Recovery::is_missing(const Touched& touched, std::size_t frame) const {
     const Record& record = records_[frame];
-    return record.kind == Record::Kind::batch && !touched.is_gone && frame >= touched.first_frame && record.batch > touched.last_batch &&
-           !revoked_.contains(record.batch);
+    return record.kind == Record::Kind::batch && !touched.is_gone && frame >= touched.first_frame &&
+           record.batch > touched.last_batch && !revoked_.contains(record.batch);
 }
 
-// A process that died leaves at most a few changes journaled and not committed. They get records of their own, with the state that was just
-// synced as their checkpoint, before anything is written: a power cut during this recovery then finds a whole journal, too.
+// A process that died leaves at most a few changes journaled and not committed. They get records of their
+// own, with the state that was just synced as their checkpoint, before anything is written: a power cut
+// during this recovery then finds a whole journal, too.
 Result<void> Recovery::journal_missing_anew() {
     const Position start = journal_.end();
     std::vector<Record> anew;
@@ -113,13 +119,17 @@ Result<void> Recovery::journal_missing_anew() {
         Record record = records_[frame];
         std::vector<bool> missing;
         for (RecordedEnvironment& environment : record.environments) {
-            const auto touched = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& t) { return t.key == environment.key; });
+            const auto touched = std::find_if(touched_.begin(), touched_.end(),
+                                              [&](const Touched& t) { return t.key == environment.key; });
             missing.push_back(touched != touched_.end() && is_missing(*touched, frame));
-            if (missing.back()) environment.meta_pages = named.insert(environment.key).second ? std::string_view(touched->meta_pages) : "";
+            if (missing.back())
+                environment.meta_pages =
+                    named.insert(environment.key).second ? std::string_view(touched->meta_pages) : "";
         }
         if (std::find(missing.begin(), missing.end(), true) == missing.end()) continue;
         for (RecordedTransaction& transaction : record.transactions) {
-            std::erase_if(transaction.parts, [&](const RecordedPart& part) { return !missing[part.environment]; });
+            std::erase_if(transaction.parts,
+                          [&](const RecordedPart& part) { return !missing[part.environment]; });
         }
         anew.push_back(std::move(record));
     }
@@ -163,7 +173,8 @@ Result<void> Recovery::apply_missing(Touched& touched) {
     return {};
 }
 
-Result<void> Recovery::apply_frame(Touched& touched, Holding& holding, std::size_t frame, std::vector<Steps>& steps) {
+Result<void> Recovery::apply_frame(Touched& touched, Holding& holding, std::size_t frame,
+                                   std::vector<Steps>& steps) {
     const Record& record = records_[frame];
     TRY(transaction, holding.env->write());
     std::size_t applied_changes = 0;
@@ -182,8 +193,10 @@ Result<void> Recovery::apply_frame(Touched& touched, Holding& holding, std::size
                 continue;
             }
             if (transaction.wants_growth()) return result.error();
-            // It was applied before, to the same state. Whatever made it differ must not keep everything else from starting.
-            if (transaction.writes() != before) return permanent_error("recovery of " + touched.key + ": " + result.error().what);
+            // It was applied before, to the same state. Whatever made it differ must not keep everything else
+            // from starting.
+            if (transaction.writes() != before)
+                return permanent_error("recovery of " + touched.key + ": " + result.error().what);
             ++report_.changes_skipped;
             log("recovery: a change of " + touched.key + " is passed over: " + result.error().what);
         }
@@ -198,22 +211,27 @@ Result<void> Recovery::apply_frame(Touched& touched, Holding& holding, std::size
 void Recovery::redo_steps() {
     // The process may have died between its last commit and the renames after it.
     if (!report_.power_was_cut) {
-        const auto last = std::find_if(records_.rbegin(), records_.rend(), [](const Record& r) { return r.kind == Record::Kind::batch; });
+        const auto last = std::find_if(records_.rbegin(), records_.rend(),
+                                       [](const Record& r) { return r.kind == Record::Kind::batch; });
         if (last != records_.rend() && !revoked_.contains(last->batch)) {
             for (const auto& transaction : last->transactions) {
                 for (const auto& part : transaction.parts) {
                     const auto key = last->environments[part.environment].key;
-                    const bool committed = std::any_of(touched_.begin(), touched_.end(), [&](const Touched& touched) {
-                        return touched.key == key && !touched.is_gone && touched.last_batch >= last->batch;
-                    });
+                    const bool committed =
+                        std::any_of(touched_.begin(), touched_.end(), [&](const Touched& touched) {
+                            return touched.key == key && !touched.is_gone &&
+                                   touched.last_batch >= last->batch;
+                        });
                     if (committed) run_after_steps(files_, options_.root, part.after);
                 }
             }
         }
     }
-    std::stable_sort(steps_.begin(), steps_.end(), [](const Steps& a, const Steps& b) { return a.frame < b.frame; });
+    std::stable_sort(steps_.begin(), steps_.end(),
+                     [](const Steps& a, const Steps& b) { return a.frame < b.frame; });
     for (auto first = steps_.begin(); first != steps_.end();) {
-        const auto end = std::find_if(first, steps_.end(), [&](const Steps& s) { return s.frame != first->frame; });
+        const auto end =
+            std::find_if(first, steps_.end(), [&](const Steps& s) { return s.frame != first->frame; });
         for (auto at = first; at != end; ++at) {
             for (const FileStep& step : at->steps) redo_link(*at, step);
         }
@@ -254,10 +272,13 @@ bool Recovery::is_whole(int fd, const RecordedFile& file) {
     return files_.read(fd, 0, file.size, bytes) == 0 && bytes == file.bytes;
 }
 
-std::optional<FileDescriptor> Recovery::recorded_file(const RecordedFile& file, const std::filesystem::path& folder) {
+std::optional<FileDescriptor> Recovery::recorded_file(const RecordedFile& file,
+                                                      const std::filesystem::path& folder) {
     if (file.staged) {
         FileDescriptor staged;
-        if (files_.open(options_.root / file.bytes, O_RDONLY, 0, staged) != 0 || !is_whole(staged.get(), file)) return std::nullopt;
+        if (files_.open(options_.root / file.bytes, O_RDONLY, 0, staged) != 0 ||
+            !is_whole(staged.get(), file))
+            return std::nullopt;
         return staged;
     }
     auto made = make_unnamed(files_, folder, file.bytes);
@@ -283,10 +304,12 @@ Result<void> Recovery::finish() {
         if (name.starts_with(kStagedPrefix)) files_.remove(options_.root / options_.staging / name);
     }
     if (!records_.empty()) {
-        log(std::string("recovery after ") + (report_.power_was_cut ? "a power cut or reboot" : "the death of a process") + ": " +
-            std::to_string(report_.batches_found) + " batches in the journal, " + std::to_string(report_.changes_applied) +
-            " changes applied, " + std::to_string(report_.changes_skipped) + " passed over, " + std::to_string(report_.files_restored) +
-            " files restored");
+        log(std::string("recovery after ") +
+            (report_.power_was_cut ? "a power cut or reboot" : "the death of a process") + ": " +
+            std::to_string(report_.batches_found) + " batches in the journal, " +
+            std::to_string(report_.changes_applied) + " changes applied, " +
+            std::to_string(report_.changes_skipped) + " passed over, " +
+            std::to_string(report_.files_restored) + " files restored");
     }
     return {};
 }

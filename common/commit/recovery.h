@@ -1,4 +1,5 @@
-// Private to this folder: what happens before the first commit. docs/architecture.md, "Checkpoints and recovery".
+// Private to this folder: what happens before the first commit. docs/architecture.md, "Checkpoints and
+// recovery".
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ public:
     Recovery(const EngineOptions& options, FileLayer& files, Holdings& holdings, Journal& journal, int root)
         : options_(options), files_(files), holdings_(holdings), journal_(journal), root_(root) {}
 
-    // Brings every environment and message file to what the journal says, makes that durable and empties the journal. May be cut short
-    // anywhere and done again.
+    // Brings every environment and message file to what the journal says, makes that durable and empties the
+    // journal. May be cut short anywhere and done again.
     Result<RecoveryReport> run();
 
     std::uint64_t next_batch() const { return next_batch_; }
@@ -48,10 +49,12 @@ private:
     Result<void> find_missing();
     Result<void> journal_missing_anew();
     Result<void> apply_missing(Touched& touched);
-    Result<void> apply_frame(Touched& touched, Holding& holding, std::size_t frame, std::vector<Steps>& steps);
+    Result<void> apply_frame(Touched& touched, Holding& holding, std::size_t frame,
+                             std::vector<Steps>& steps);
     void redo_steps();
     void redo_link(const Steps& at, const FileStep& step);
-    std::optional<FileDescriptor> recorded_file(const RecordedFile& file, const std::filesystem::path& folder);
+    std::optional<FileDescriptor> recorded_file(const RecordedFile& file,
+                                                const std::filesystem::path& folder);
     bool is_whole(int fd, const RecordedFile& file);
     Result<void> finish();
     Result<void> sync();

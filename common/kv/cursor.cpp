@@ -20,7 +20,10 @@ Result<Cursor> Cursor::open(WriteTransaction& transaction, Database database) {
 }
 
 Cursor::Cursor(Cursor&& other) noexcept
-    : cursor_(std::exchange(other.cursor_, nullptr)), writer_(other.writer_), key_(other.key_), value_(other.value_) {}
+    : cursor_(std::exchange(other.cursor_, nullptr)),
+      writer_(other.writer_),
+      key_(other.key_),
+      value_(other.value_) {}
 Cursor& Cursor::operator=(Cursor&& other) noexcept {
     if (this != &other) {
         if (cursor_ != nullptr) mdb_cursor_close(cursor_);
@@ -42,7 +45,8 @@ Result<bool> Cursor::move(int operation, std::string_view key) {
     const int rc = mdb_cursor_get(cursor_, &k, &v, static_cast<MDB_cursor_op>(operation));
     if (rc != 0) {
         key_ = value_ = {};
-        if (rc == MDB_NOTFOUND || rc == EINVAL) return false;  // EINVAL: GET_CURRENT of a cursor that stands nowhere
+        if (rc == MDB_NOTFOUND || rc == EINVAL)
+            return false;  // EINVAL: GET_CURRENT of a cursor that stands nowhere
         return lmdb_error(rc, "move cursor");
     }
     key_ = std::string_view(static_cast<const char*>(k.mv_data), k.mv_size);
@@ -83,7 +87,8 @@ Result<bool> Cursor::find(std::string_view key) {
 }
 
 Result<void> Cursor::replace(std::string_view value) {
-    if (writer_ == nullptr || key_.empty()) return transient_error("lmdb: cursor stands nowhere or cannot write");
+    if (writer_ == nullptr || key_.empty())
+        return transient_error("lmdb: cursor stands nowhere or cannot write");
     MDB_val k{key_.size(), const_cast<char*>(key_.data())};
     MDB_val v{value.size(), const_cast<char*>(value.data())};
     ++writer_->writes_;
@@ -92,7 +97,8 @@ Result<void> Cursor::replace(std::string_view value) {
 }
 
 Result<void> Cursor::erase() {
-    if (writer_ == nullptr || key_.empty()) return transient_error("lmdb: cursor stands nowhere or cannot write");
+    if (writer_ == nullptr || key_.empty())
+        return transient_error("lmdb: cursor stands nowhere or cannot write");
     ++writer_->writes_;
     if (const int rc = mdb_cursor_del(cursor_, 0)) return writer_->failed(rc, "erase");
     key_ = value_ = {};

@@ -1,12 +1,11 @@
 #include "common/kv/env.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
+#include <fcntl.h>
 #include <map>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "common/base/file_descriptor.h"
 #include "common/kv/env_state.h"
@@ -17,8 +16,8 @@ namespace {
 constexpr std::size_t kIdleTransactions = 16;
 constexpr auto kRemapPatience = std::chrono::seconds(5);
 
-// One entry for each directory this process has open: LMDB's file locks are the process's, so a second open (and its close) would
-// break the first.
+// One entry for each directory this process has open: LMDB's file locks are the process's, so a second open
+// (and its close) would break the first.
 struct Registry {
     std::mutex mutex;
     std::condition_variable closed;
@@ -46,21 +45,40 @@ Result<void> make_directories(const std::filesystem::path& directory) {
     const std::filesystem::path parent = directory.has_parent_path() ? directory.parent_path() : ".";
     if (parent != directory) TRY_VOID(make_directories(parent));
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-        return transient_error("cannot create " + directory.string() + ": " + std::system_category().message(errno));
+        return transient_error("cannot create " + directory.string() + ": " +
+                               std::system_category().message(errno));
     }
     return sync_directory(parent);
 }
 
 unsigned flags_for(Access access) {
     switch (access) {
-        case Access::reader: return MDB_NOTLS | MDB_RDONLY;
-        case Access::durable_writer: return MDB_NOTLS;
-        case Access::engine_writer: return MDB_NOTLS | MDB_NOSYNC;
+        case Access::reader:
+            return MDB_NOTLS | MDB_RDONLY;
+        case Access::durable_writer:
+            return MDB_NOTLS;
+        case Access::engine_writer:
+            return MDB_NOTLS | MDB_NOSYNC;
     }
     return MDB_NOTLS | MDB_RDONLY;
 }
 
-Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory, const EnvOptions& options) {
+// Makes the unnamed database usable before any named one is opened.
+Result<void> open_root(MDB_env* env) {
+    MDB_txn* txn = nullptr;
+    MDB_dbi root = 0;
+    int rc = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn);
+    if (rc == MDB_MAP_RESIZED && (rc = mdb_env_set_mapsize(env, 0)) == 0)
+        rc = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn);
+    if (rc != 0) return lmdb_error(rc, "begin snapshot");
+    rc = mdb_dbi_open(txn, nullptr, 0, &root);
+    mdb_txn_abort(txn);
+    if (rc != 0) return lmdb_error(rc, "open unnamed database");
+    return {};
+}
+
+Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory,
+                                             const EnvOptions& options) {
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
     state->access = options.access;
@@ -76,6 +94,7 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
     if (mdb_env_get_fd(state->env, &fd) == 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     int dead = 0;
     mdb_reader_check(state->env, &dead);
+    TRY_VOID(open_root(state->env));
     return std::shared_ptr<EnvState>(state.release(), [](EnvState* last) {
         Registry& all = registry();
         const std::lock_guard lock(all.mutex);
@@ -95,8 +114,10 @@ Error lmdb_error(int code, const char* doing) {
         case MDB_INVALID:
         case MDB_VERSION_MISMATCH:
         case MDB_INCOMPATIBLE:
-        case MDB_BAD_VALSIZE: return permanent_error(std::move(what));
-        default: return transient_error(std::move(what));
+        case MDB_BAD_VALSIZE:
+            return permanent_error(std::move(what));
+        default:
+            return transient_error(std::move(what));
     }
 }
 
@@ -223,11 +244,13 @@ Result<std::vector<Database>> Env::open_databases(std::initializer_list<std::str
         if (rc != MDB_NOTFOUND || !writer) return lmdb_error(rc, "open databases");
     }
     databases.clear();
-    // Once in an environment's life, so durable also where commits usually are not: recovery relies on a whole starting point.
+    // Once in an environment's life, so durable also where commits usually are not: recovery relies on a
+    // whole starting point.
     if (state_->access == Access::engine_writer) mdb_env_set_flags(state_->env, MDB_NOSYNC, 0);
     const auto create = [&]() -> Result<void> {
         MDB_txn* txn = nullptr;
-        if (const int rc = mdb_txn_begin(state_->env, nullptr, 0, &txn)) return lmdb_error(rc, "create databases");
+        if (const int rc = mdb_txn_begin(state_->env, nullptr, 0, &txn))
+            return lmdb_error(rc, "create databases");
         if (const int rc = open_all(txn, MDB_CREATE, databases)) {
             mdb_txn_abort(txn);
             return lmdb_error(rc, "create databases");

@@ -1,7 +1,8 @@
-// LMDB as values with owners: environments, transactions, databases, cursors. The only library that knows LMDB.
+// LMDB as values with owners: environments, transactions, databases, cursors. The only library that knows
+// LMDB.
 //
-// Threads: an Env may be used from every thread. A transaction and its cursors belong to one thread at a time.
-// Views returned by a transaction end with it; in a write transaction already with its next write.
+// Threads: an Env may be used from every thread. A transaction and its cursors belong to one thread at a
+// time. Views returned by a transaction end with it; in a write transaction already with its next write.
 #pragma once
 
 #include <chrono>
@@ -27,7 +28,8 @@ struct MDB_cursor;
 namespace mailstead::kv {
 
 inline constexpr std::size_t kMaxKeySize = 511;
-inline constexpr std::uint64_t kDefaultMapSize = std::uint64_t{16} << 30;  // address space, not disk: the file grows as needed
+inline constexpr std::uint64_t kDefaultMapSize = std::uint64_t{16}
+                                                 << 30;  // address space, not disk: the file grows as needed
 
 enum class Access {
     reader,          // snapshots only; still writes the lock file
@@ -90,7 +92,8 @@ private:
     std::shared_ptr<EnvState> env_;
 };
 
-// The one writer of an environment; begins when other writers (of all processes) are done. Without commit() it is undone.
+// The one writer of an environment; begins when other writers (of all processes) are done. Without commit()
+// it is undone.
 class WriteTransaction : public Transaction {
 public:
     WriteTransaction(WriteTransaction&& other) noexcept;
@@ -98,7 +101,8 @@ public:
     ~WriteTransaction();
 
     // True when the database changed. `key` has 1..kMaxKeySize bytes.
-    Result<bool> put(Database database, std::string_view key, std::string_view value, PutMode mode = PutMode::overwrite);
+    Result<bool> put(Database database, std::string_view key, std::string_view value,
+                     PutMode mode = PutMode::overwrite);
     // True when the key was there.
     Result<bool> erase(Database database, std::string_view key);
     // Removes all keys.
@@ -108,7 +112,8 @@ public:
     Result<void> commit();
     void abort();
 
-    // How many calls have changed something (or tried to): tells whether a failed operation left anything behind.
+    // How many calls have changed something (or tried to): tells whether a failed operation left anything
+    // behind.
     std::uint64_t writes() const { return writes_; }
     // The map was too small for what this transaction wanted: abort it, call Env::grow() and do it again.
     bool wants_growth() const { return wants_growth_; }
@@ -123,7 +128,8 @@ private:
     bool wants_growth_ = false;
 };
 
-// Walks one database in key order; ends before its transaction does. Movements answer whether there is an entry; key() and value() are that entry.
+// Walks one database in key order; ends before its transaction does. Movements answer whether there is an
+// entry; key() and value() are that entry.
 class Cursor {
 public:
     static Result<Cursor> open(const ReadTransaction& transaction, Database database);
@@ -146,7 +152,8 @@ public:
     std::string_view key() const { return key_; }
     std::string_view value() const { return value_; }
 
-    // In a write transaction: replaces the value of the entry it stands on / removes that entry; next() then gives its successor.
+    // In a write transaction: replaces the value of the entry it stands on / removes that entry; next() then
+    // gives its successor.
     Result<void> replace(std::string_view value);
     Result<void> erase();
 
@@ -160,7 +167,8 @@ private:
     std::string_view value_;
 };
 
-// LMDB's two meta pages (their used part), which name the newest and the second newest snapshot. Bytes for the journal.
+// LMDB's two meta pages (their used part), which name the newest and the second newest snapshot. Bytes for
+// the journal.
 struct MetaPages {
     std::string bytes;
 };
@@ -184,28 +192,34 @@ private:
 
 class Env {
 public:
-    // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0700). Opening a directory which this process has open
-    // already gives the same environment again (LMDB forbids opening it twice): `reader` takes what is there, any other access must match.
-    static Result<std::shared_ptr<Env>> open(const std::filesystem::path& directory, const EnvOptions& options);
+    // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0700). Opening a directory which
+    // this process has open already gives the same environment again (LMDB forbids opening it twice):
+    // `reader` takes what is there, any other access must match.
+    static Result<std::shared_ptr<Env>> open(const std::filesystem::path& directory,
+                                             const EnvOptions& options);
     ~Env();
     Env(const Env&) = delete;
     Env& operator=(const Env&) = delete;
 
-    // Opens the named databases, in that order. A writer creates what is missing, durably whatever its access. A reader gets an error
-    // for a missing one. Call it before other transactions are open in this thread.
+    // Opens the named databases, in that order. A writer creates what is missing, durably whatever its
+    // access. A reader gets an error for a missing one. Call it before other transactions are open in this
+    // thread.
     Result<std::vector<Database>> open_databases(std::initializer_list<std::string_view> names);
     Result<Database> open_database(std::string_view name);
-    // The unnamed database, which holds the records of the named ones: for keys that start with a zero byte only.
+    // The unnamed database, which holds the records of the named ones: for keys that start with a zero byte
+    // only.
     Database root_database() const;
 
     Result<ReadTransaction> read() const;
     Result<WriteTransaction> write();
 
-    // Runs `work` in a write transaction and commits it when it answers well. A map that is too small is doubled and the work done again, so it
-    // must bear being called twice. Not for environments of the engine.
+    // Runs `work` in a write transaction and commits it when it answers well. A map that is too small is
+    // doubled and the work done again, so it must bear being called twice. Not for environments of the
+    // engine.
     Result<void> update(const std::function<Result<void>(WriteTransaction&)>& work);
 
-    // Doubles the map. No write transaction may be open in this thread; waits a bounded time for other threads' snapshots.
+    // Doubles the map. No write transaction may be open in this thread; waits a bounded time for other
+    // threads' snapshots.
     Result<void> grow();
 
     // Pages used by the file so far, each page_size() bytes: what grows while a Pin holds old snapshots.
@@ -222,7 +236,8 @@ public:
     // Frees the slots of readers whose process is gone.
     void clear_stale_readers();
 
-    // The environment was hit by an error which makes LMDB refuse further writes (a failed meta page): close and open it again.
+    // The environment was hit by an error which makes LMDB refuse further writes (a failed meta page): close
+    // and open it again.
     bool is_broken() const;
 
     const std::filesystem::path& directory() const;
@@ -233,8 +248,9 @@ private:
     std::shared_ptr<EnvState> state_;
 };
 
-// Puts meta pages back into a data file that nobody has open, creating directory and file when missing: the next open sees the
-// snapshot they name. The pages that this snapshot reaches must be in the file (see Pin). Refuses bytes that are not LMDB 0.9's.
+// Puts meta pages back into a data file that nobody has open, creating directory and file when missing: the
+// next open sees the snapshot they name. The pages that this snapshot reaches must be in the file (see Pin).
+// Refuses bytes that are not LMDB 0.9's.
 Result<void> restore_meta_pages(const std::filesystem::path& directory, const MetaPages& pages);
 
 }  // namespace mailstead::kv

@@ -1,14 +1,14 @@
 // Private to this folder: what an Env and all that came from it share.
 #pragma once
 
-#include <lmdb.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include <lmdb.h>
 
 #include "common/kv/env.h"
 

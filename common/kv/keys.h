@@ -1,4 +1,5 @@
-// Keys of databases: big-endian numbers, so that LMDB's byte order is numeric order. A text comes last, without a length.
+// Keys of databases: big-endian numbers, so that LMDB's byte order is numeric order. A text comes last,
+// without a length.
 #pragma once
 
 #include <array>
@@ -10,7 +11,8 @@
 
 namespace mailstead::kv {
 
-// Builds a key in place: `Key().u32(mailbox).u32(uid).view()`. What does not fit kMaxKeySize makes the key empty, which no database takes.
+// Builds a key in place: `Key().u32(mailbox).u32(uid).view()`. What does not fit kMaxKeySize makes the key
+// empty, which no database takes.
 class Key {
 public:
     Key() = default;
@@ -28,7 +30,9 @@ public:
         return *this;
     }
 
-    std::string_view view() const { return overflow_ ? std::string_view() : std::string_view(bytes_.data(), size_); }
+    std::string_view view() const {
+        return overflow_ ? std::string_view() : std::string_view(bytes_.data(), size_);
+    }
     operator std::string_view() const { return view(); }  // NOLINT: a key is a view wherever one is wanted
 
 private:
@@ -37,7 +41,8 @@ private:
             overflow_ = true;
             return *this;
         }
-        for (std::size_t i = 0; i < width; ++i) bytes_[size_ + i] = static_cast<char>(v >> (8 * (width - 1 - i)));
+        for (std::size_t i = 0; i < width; ++i)
+            bytes_[size_ + i] = static_cast<char>(v >> (8 * (width - 1 - i)));
         size_ += width;
         return *this;
     }

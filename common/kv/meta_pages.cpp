@@ -1,11 +1,10 @@
-// LMDB 0.9's data file starts with two meta pages; commits write them in turn, and opening takes the one with the higher transaction
-// number. Putting both back therefore returns the file to the snapshot they name.
+// LMDB 0.9's data file starts with two meta pages; commits write them in turn, and opening takes the one with
+// the higher transaction number. Putting both back therefore returns the file to the snapshot they name.
+#include <bit>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <bit>
-#include <cstring>
 
 #include "common/base/file_descriptor.h"
 #include "common/kv/env.h"
@@ -14,14 +13,16 @@
 namespace mailstead::kv {
 namespace {
 
-// struct MDB_page's header and struct MDB_meta, as version 1 of the data format lays them out on 64-bit machines.
+// struct MDB_page's header and struct MDB_meta, as version 1 of the data format lays them out on 64-bit
+// machines.
 static_assert(sizeof(void*) == 8, "the journal keeps LMDB's 64-bit meta pages");
 constexpr std::size_t kPageHeader = 16;
 constexpr std::size_t kFlagsAt = 10;
 constexpr std::uint16_t kMetaFlag = 0x08;
 constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kPageSizeAt = kPageHeader + 24;  // after magic, version, address, map size: first field of the free list's record
+constexpr std::size_t kPageSizeAt =
+    kPageHeader + 24;  // after magic, version, address, map size: first field of the free list's record
 constexpr std::size_t kUsed = kPageHeader + 136;
 
 template <class Number>
@@ -55,8 +56,10 @@ Result<MetaPages> Env::read_meta_pages() const {
     for (std::size_t page = 0; page < 2; ++page) {
         char* const to = pages.bytes.data() + page * kUsed;
         const auto at = static_cast<off_t>(page * page_size());
-        if (::pread(fd, to, kUsed, at) != static_cast<ssize_t>(kUsed)) return transient_error("lmdb: cannot read meta pages");
-        if (meta_page_size(std::string_view(to, kUsed)) != page_size()) return permanent_error("lmdb: meta pages not understood");
+        if (::pread(fd, to, kUsed, at) != static_cast<ssize_t>(kUsed))
+            return transient_error("lmdb: cannot read meta pages");
+        if (meta_page_size(std::string_view(to, kUsed)) != page_size())
+            return permanent_error("lmdb: meta pages not understood");
     }
     return pages;
 }
@@ -65,7 +68,8 @@ Result<void> restore_meta_pages(const std::filesystem::path& directory, const Me
     const std::string_view bytes = pages.bytes;
     if (bytes.size() != 2 * kUsed) return permanent_error("lmdb: not two meta pages");
     const std::size_t page_size = meta_page_size(bytes.substr(0, kUsed));
-    if (page_size == 0 || meta_page_size(bytes.substr(kUsed)) != page_size) return permanent_error("lmdb: not two meta pages");
+    if (page_size == 0 || meta_page_size(bytes.substr(kUsed)) != page_size)
+        return permanent_error("lmdb: not two meta pages");
 
     std::error_code failure;
     std::filesystem::create_directories(directory, failure);

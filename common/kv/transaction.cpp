@@ -86,7 +86,8 @@ Result<void> WriteTransaction::failed(int code, const char* doing) {
     return lmdb_error(code, doing);
 }
 
-Result<bool> WriteTransaction::put(Database database, std::string_view key, std::string_view value, PutMode mode) {
+Result<bool> WriteTransaction::put(Database database, std::string_view key, std::string_view value,
+                                   PutMode mode) {
     if (txn_ == nullptr) return transient_error("lmdb: put after the end of the transaction");
     if (!is_key(key)) return permanent_error("lmdb: key empty or too long");
     MDB_val k = to_val(key);

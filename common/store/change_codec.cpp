@@ -231,6 +231,9 @@ void write_action(ByteWriter& out, const AdoptFile& a) {
 void read_action(Decoder& d, AdoptFile& a) {
     a.mailbox = d.mailbox();
     a.path = d.in.string();
+    // Below the account's Maildir, nowhere else.
+    d.require(!a.path.empty() && a.path.front() != '/' &&
+              ("/" + a.path + "/").find("/../") == std::string::npos);
     a.message = d.new_message();
 }
 

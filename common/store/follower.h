@@ -35,7 +35,7 @@ public:
     ~Follower();
 
     enum class Progress { nothing_left, more_to_do };
-    // Does at most `limit` file operations (link, rename, unlink) and submits at most two changes. Call it
+    // Does at most `limit` file operations (link, rename, unlink) and submits at most one change. Call it
     // again soon on more_to_do; after nothing_left when the account has changed.
     Outcome<Progress> follow(AccountId account, std::size_t limit = 256);
 

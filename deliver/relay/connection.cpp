@@ -145,7 +145,7 @@ net::Task<ClientAction> Connection::send_message(net::Timeout timeout) {
     std::string out;
     std::string chunk(std::min<std::uint64_t>(kChunk, source_.size), '\0');
     encoder.feed(source_.head, out);
-    std::uint64_t offset = 0;
+    std::uint64_t offset = source_.begin;
     while (offset < source_.size) {
         const ssize_t count =
             ::pread(source_.descriptor, chunk.data(), chunk.size(), static_cast<off_t>(offset));

@@ -13,11 +13,12 @@
 
 namespace mailstead::deliver {
 
-// What is sent after DATA: `head` (the DKIM signature), then the file from offset 0.
+// What is sent after DATA: `head` (the DKIM signature), then the file from `begin` to its end.
 struct MessageSource {
     std::string head;
     int descriptor = -1;  // the caller keeps it open
-    std::uint64_t size = 0;
+    std::uint64_t begin = 0;
+    std::uint64_t size = 0;  // of the whole file
 };
 
 struct ConnectionOptions {

@@ -16,6 +16,7 @@ constexpr std::size_t kIdlePerDestination = 4;
 constexpr std::size_t kRecipientsPerTransaction = 100;  // RFC 5321, 4.5.3.1.8: every server takes that many
 constexpr std::size_t kHeaderLook = 64 * 1024;
 constexpr std::size_t kAddressesPerHost = 6;
+constexpr std::size_t kLongestReturnPath = 1024;
 
 void shuffle(std::vector<std::string>& names) {
     thread_local std::minstd_rand chance{std::random_device{}()};
@@ -34,6 +35,17 @@ bool header_is_ascii(int descriptor) {
     const ssize_t count = ::pread(descriptor, bytes.data(), bytes.size(), 0);
     bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
     return text::is_ascii(std::string_view(bytes).substr(0, mime::header_size(bytes)));
+}
+
+// Where the message begins for others: a Return-Path that smtpd wrote for the mailboxes here does not leave this host
+// (RFC 5321, 4.4).
+std::uint64_t start_for_others(int descriptor) {
+    constexpr std::string_view kField = "Return-Path:";
+    std::string bytes(kLongestReturnPath, '\0');
+    const ssize_t count = ::pread(descriptor, bytes.data(), bytes.size(), 0);
+    bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    const std::size_t end = bytes.find("\r\n");
+    return text::istarts_with(bytes, kField) && end != std::string::npos ? end + 2 : 0;
 }
 
 Result<Secret> read_password(const std::filesystem::path& file) {
@@ -87,6 +99,7 @@ net::Task<Attempt> Relay::send(const queue::QueueEntry& entry, std::vector<std::
                                std::string destination, int descriptor) {
     MessageSource source;
     source.descriptor = descriptor;
+    source.begin = start_for_others(descriptor);
     source.size = entry.size;
     // Only what our own people or we ourselves wrote is ours to sign.
     if (entry.account || entry.is_report()) {

@@ -23,6 +23,7 @@ def pytest_terminal_summary(terminalreporter):
 def network(tmp_path_factory):
     """Loopback up, and a resolv.conf that names the test's DNS server, in this run's own namespaces."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", "127.0.0.2/8", "dev", "lo"], check=True)  # the foreign server's
     resolv = tmp_path_factory.mktemp("net") / "resolv.conf"
     resolv.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:2\n")
     resolv.chmod(0o644)

@@ -24,13 +24,15 @@ def deliver_pid(stack):
 def test_while_deliver_is_away_senders_hear_4xx_and_then_mail_flows_again(own_stack):
     stack = own_stack().start()
     pid = deliver_pid(stack)
-    os.kill(pid, signal.SIGSTOP)
+    supervisor = stack.daemon.process.pid
+    os.kill(supervisor, signal.SIGSTOP)  # nobody restarts deliver until the sender has heard its 4xx
     try:
+        os.kill(pid, signal.SIGKILL)
         with pytest.raises((smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused)) as refused:
             stack.receive("a@remote.test", [stack.address], TEXT.format("lost?"))
         assert "45" in str(refused.value)
     finally:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGCONT)
     wait_until(lambda: deliver_pid(stack) not in (None, pid), "serve to restart deliver")
 
     def flows():
@@ -89,9 +91,9 @@ def test_an_account_over_its_quota_is_refused_at_rcpt(own_stack):
     stack = own_stack()
     stack.cli("account", "quota", stack.address, "10K")
     stack.start()
-    stack.receive("a@remote.test", [stack.address], TEXT.format("fill") + "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 150)
+    stack.receive("a@remote.test", [stack.address], TEXT.format("fill") + ("y" * 70 + "\r\n") * 120)
     stack.wait_for_message(subject="fill")
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
-        stack.receive("a@remote.test", [stack.address], TEXT.format("too much"))
+        stack.receive("a@remote.test", [stack.address], TEXT.format("too much") + ("z" * 70 + "\r\n") * 30)
     (code, text), = refused.value.recipients.values()
     assert code == 452 and text.startswith(b"4.2.2")

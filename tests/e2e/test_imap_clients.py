@@ -29,12 +29,15 @@ User {user}
 Pass "{PASSWORD}"
 SSLType IMAPS
 CertificateFile {mailstead.ca}
+
 IMAPStore far
 Account m
+
 MaildirStore near
 Path {maildir}/
 Inbox {maildir}/INBOX
 SubFolders Verbatim
+
 Channel c
 Far :far:
 Near :near:

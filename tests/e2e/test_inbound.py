@@ -114,6 +114,6 @@ def test_one_message_to_ten_accounts_is_one_file_on_disk(mailstead):
     mailstead.receive("a@remote.test", names, "From: a@remote.test\r\nSubject: to ten\r\n\r\nx\r\n")
     for name in names:
         assert mailstead.wait_for_message(user=name, subject="to ten")
-    inodes = {path.stat().st_ino for path in (mailstead.folder / "data" / "accounts").glob("*/mail/*/*")
+    inodes = {path.stat().st_ino for path in (mailstead.folder / "data" / "accounts").glob("*/mail/new/*")
               if b"Subject: to ten" in path.read_bytes()}
     assert len(inodes) == 1

@@ -1,5 +1,5 @@
-// The promise, tested by losing data: power is cut before each step of a workload, and whatever was acknowledged must be there afterwards,
-// once, with its bytes, in an index that is whole.
+// The promise, tested by losing data: power is cut before each step of a workload, and whatever was
+// acknowledged must be there afterwards, once, with its bytes, in an index that is whole.
 #include <future>
 #include <map>
 #include <set>
@@ -24,14 +24,16 @@ std::size_t size_for(int n) {
 }
 
 struct Expected {
-    std::map<std::string, std::set<std::string>> must;   // account -> tokens acknowledged and not erased since
-    std::map<std::string, std::set<std::string>> may;    // asked for, never acknowledged
-    std::map<std::string, std::set<std::string>> gone;   // erasing was acknowledged
-    std::map<std::string, std::string> bytes;            // token -> message
+    std::map<std::string, std::set<std::string>> must;  // account -> tokens acknowledged and not erased since
+    std::map<std::string, std::set<std::string>> may;   // asked for, never acknowledged
+    std::map<std::string, std::set<std::string>> gone;  // erasing was acknowledged
+    std::map<std::string, std::string> bytes;           // token -> message
 };
 
-// Thirty steps over three accounts: deliveries to one or two, moves, copies, erasures, a checkpoint here and there.
-void run_workload(Engine& engine, const fs::path& root, Expected& expected, std::atomic<bool>& dead, int salt) {
+// Thirty steps over three accounts: deliveries to one or two, moves, copies, erasures, a checkpoint here and
+// there.
+void run_workload(Engine& engine, const fs::path& root, Expected& expected, std::atomic<bool>& dead,
+                  int salt) {
     for (int n = 0; n < 30 && !dead; ++n) {
         const std::string token = "m" + std::to_string(salt) + "." + std::to_string(n);
         const std::string account = std::to_string(1 + n % 3);
@@ -82,16 +84,22 @@ void check(const fs::path& root, const Expected& expected, const std::string& wh
     for (const std::string account : {"1", "2", "3", "9"}) {
         const ToyContent content = toy_content(root, account);
         std::set<std::string> seen;
-        for (const auto& [number, token] : content.entries) EXPECT_TRUE(seen.insert(token).second) << token << " twice " << when;
-        const auto tokens = [&](const auto& from) { return from.contains(account) ? from.at(account) : std::set<std::string>(); };
+        for (const auto& [number, token] : content.entries)
+            EXPECT_TRUE(seen.insert(token).second) << token << " twice " << when;
+        const auto tokens = [&](const auto& from) {
+            return from.contains(account) ? from.at(account) : std::set<std::string>();
+        };
         const auto must = tokens(expected.must);
         const auto may = tokens(expected.may);
-        for (const auto& token : must) EXPECT_TRUE(seen.contains(token)) << token << " of " << account << " lost " << when;
-        for (const auto& token : seen) EXPECT_TRUE(must.contains(token) || may.contains(token)) << token << " from nowhere " << when;
+        for (const auto& token : must)
+            EXPECT_TRUE(seen.contains(token)) << token << " of " << account << " lost " << when;
+        for (const auto& token : seen)
+            EXPECT_TRUE(must.contains(token) || may.contains(token)) << token << " from nowhere " << when;
         EXPECT_EQ(content.entries.size(), content.paths.size()) << when;
         for (const auto& [token, path] : content.paths) {
             EXPECT_TRUE(fs::exists(root / path)) << path << " of " << account << " " << when;
-            EXPECT_TRUE(read_file(root / path) == expected.bytes.at(token)) << path << " of " << account << " " << when;
+            EXPECT_TRUE(read_file(root / path) == expected.bytes.at(token))
+                << path << " of " << account << " " << when;
         }
     }
 }
@@ -117,9 +125,10 @@ Started start(const fs::path& root, ToyParticipant& toys, ForgetfulFiles& files)
     return started;
 }
 
-// Runs the workload in `live` and cuts the power before call number `at`. False when the workload ended before.
-bool run_until_cut(const fs::path& live, const fs::path& durable, const fs::path& cut, std::uint64_t at, const std::string& boot, int salt,
-                   Expected& expected, std::mt19937& random) {
+// Runs the workload in `live` and cuts the power before call number `at`. False when the workload ended
+// before.
+bool run_until_cut(const fs::path& live, const fs::path& durable, const fs::path& cut, std::uint64_t at,
+                   const std::string& boot, int salt, Expected& expected, std::mt19937& random) {
     ForgetfulFiles files(live, durable, boot);
     std::atomic<bool> dead = false;
     files.before_call = [&](std::uint64_t call, const char*) {
@@ -141,7 +150,8 @@ TEST(CommitCrash, PowerCutBeforeEachStep) {
     for (bool more = true; more; at += at < 20 ? 1 : 5) {
         TemporaryFolder folder;
         Expected expected;
-        more = run_until_cut(folder.path() / "live", folder.path() / "durable", folder.path() / "cut", at, "boot 1", 1, expected, random);
+        more = run_until_cut(folder.path() / "live", folder.path() / "durable", folder.path() / "cut", at,
+                             "boot 1", 1, expected, random);
         if (!more) break;
         const std::string when = "after a cut before call " + std::to_string(at);
         ForgetfulFiles files(folder.path() / "cut", folder.path() / "durable2", "boot 2");
@@ -166,7 +176,8 @@ TEST(CommitCrash, PowerCutDuringRecoveryAtEachStep) {
         TemporaryFolder folder;
         Expected expected;
         const std::uint64_t first_cut = 30 + random() % 80;
-        ASSERT_TRUE(run_until_cut(folder.path() / "live", folder.path() / "durable", folder.path() / "cut1", first_cut, "boot 1", 1, expected, random));
+        ASSERT_TRUE(run_until_cut(folder.path() / "live", folder.path() / "durable", folder.path() / "cut1",
+                                  first_cut, "boot 1", 1, expected, random));
         bool was_cut = false;
         {
             ForgetfulFiles files(folder.path() / "cut1", folder.path() / "durable1", "boot 2");
@@ -184,7 +195,8 @@ TEST(CommitCrash, PowerCutDuringRecoveryAtEachStep) {
             EXPECT_GT(second_cut, 5u);
             return;
         }
-        const std::string when = "after cuts before " + std::to_string(first_cut) + " and, recovering, " + std::to_string(second_cut);
+        const std::string when = "after cuts before " + std::to_string(first_cut) + " and, recovering, " +
+                                 std::to_string(second_cut);
         ForgetfulFiles files(folder.path() / "cut2", folder.path() / "durable2", "boot 3");
         ToyParticipant toys;
         Started again = start(folder.path() / "cut2", toys, files);

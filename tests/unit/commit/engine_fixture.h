@@ -2,10 +2,10 @@
 #pragma once
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
+#include <string>
 #include <unistd.h>
 
-#include <string>
+#include <gtest/gtest.h>
 
 #include "common/commit/engine.h"
 #include "tests/unit/commit/forgetful_files.h"
@@ -36,7 +36,8 @@ inline MessageFile message_file(const fs::path& folder, const std::string& bytes
     fs::create_directories(folder);
     file.descriptor = FileDescriptor(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     EXPECT_TRUE(file.descriptor);
-    EXPECT_EQ(::pwrite(file.descriptor.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(::pwrite(file.descriptor.get(), bytes.data(), bytes.size(), 0),
+              static_cast<ssize_t>(bytes.size()));
     file.size = bytes.size();
     if (with_content) file.content = std::make_shared<const std::string>(bytes);
     return file;

@@ -1,9 +1,8 @@
 #include "common/commit/engine.h"
 
-#include <sys/resource.h>
-
 #include <csignal>
 #include <future>
+#include <sys/resource.h>
 #include <thread>
 
 #include "tests/unit/commit/engine_fixture.h"
@@ -19,7 +18,10 @@ protected:
     void open(EngineOptions options, ForgetfulFiles* files = nullptr) {
         engine_.reset();
         toys_.on_created = nullptr;
-        if (files != nullptr) toys_.on_created = [files](const fs::path& directory) { files->environment_was_synced(directory); };
+        if (files != nullptr)
+            toys_.on_created = [files](const fs::path& directory) {
+                files->environment_was_synced(directory);
+            };
         options.log = [this](std::string_view line) { log_ += std::string(line) + "\n"; };
         options.on_committed = [this](std::span<const std::string> keys) {
             for (const auto& key : keys) notices_.push_back(key);
@@ -54,15 +56,19 @@ TEST_F(CommitEngine, NumbersEntriesOfEachAccountInOrder) {
 
 TEST_F(CommitEngine, OneMessageFileForAllRecipients) {
     for (const bool with_content : {false, true}) {
-        for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{kJournaledFileSize}, std::size_t{kJournaledFileSize + 1}}) {
+        for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{kJournaledFileSize},
+                                       std::size_t{kJournaledFileSize + 1}}) {
             const std::string token = "m" + std::to_string(size) + (with_content ? "c" : "f");
             Transaction transaction;
-            transaction.parts = {{"account/1", "add " + token + " 0", {}}, {"account/2", "add " + token + " 0", {}}};
+            transaction.parts = {{"account/1", "add " + token + " 0", {}},
+                                 {"account/2", "add " + token + " 0", {}}};
             const std::string bytes(size, 'm');
             transaction.files.push_back(message_file(root() / "spool", bytes, with_content));
-            for (const auto& part : engine_->submit_and_wait(std::move(transaction))) EXPECT_TRUE(part.result) << text_of(part);
+            for (const auto& part : engine_->submit_and_wait(std::move(transaction)))
+                EXPECT_TRUE(part.result) << text_of(part);
             EXPECT_EQ(bytes_at("accounts/1/mail/new/" + token), bytes);
-            EXPECT_EQ(fs::hard_link_count(root() / "accounts/1/mail/new" / token), size > kJournaledFileSize ? 3u : 2u);
+            EXPECT_EQ(fs::hard_link_count(root() / "accounts/1/mail/new" / token),
+                      size > kJournaledFileSize ? 3u : 2u);
         }
     }
     std::promise<void> synced;
@@ -128,7 +134,8 @@ TEST_F(CommitEngine, ManyAtOnceShareBatchesAndEachIsAnsweredOnce) {
                 waits.push_back(promise->get_future());
                 const std::string token = std::to_string(t) + "-" + std::to_string(i);
                 const bool bad = i % 10 == 3;
-                engine_->submit(one_part("account/" + std::to_string(i % 5), bad ? (i % 20 == 3 ? "spoil" : "refuse") : "add " + token),
+                engine_->submit(one_part("account/" + std::to_string(i % 5),
+                                         bad ? (i % 20 == 3 ? "spoil" : "refuse") : "add " + token),
                                 [&, promise](Outcome outcome) {
                                     (outcome.at(0).result ? good : refused)++;
                                     promise->set_value();
@@ -209,7 +216,9 @@ TEST_F(CommitEngine, FewOpenEnvironmentsServeManyAccounts) {
     open(options);
     for (int round = 0; round < 3; ++round) {
         for (int account = 0; account < 20; ++account) {
-            EXPECT_EQ(run_one(*engine_, "account/" + std::to_string(account), "add t" + std::to_string(round)), std::to_string(round + 1));
+            EXPECT_EQ(
+                run_one(*engine_, "account/" + std::to_string(account), "add t" + std::to_string(round)),
+                std::to_string(round + 1));
         }
     }
     std::promise<void> synced;
@@ -258,7 +267,9 @@ TEST_F(CommitEngine, UnwritableJournalUndoesTheBatchAndCommitsGoOnLater) {
     ForgetfulFiles files(root(), folder_.path() / "durable", "boot");
     open(small_options(root()), &files);
     EXPECT_EQ(run_one(*engine_, "account/1", "add a"), "1");
-    files.before_call = [](std::uint64_t, const char* what) { return what == std::string("write_durably") ? EIO : 0; };
+    files.before_call = [](std::uint64_t, const char* what) {
+        return what == std::string("write_durably") ? EIO : 0;
+    };
     for (int i = 0; i < 3; ++i) {
         const Outcome outcome = engine_->submit_and_wait(one_part("account/1", "add b"));
         ASSERT_FALSE(outcome[0].result);
@@ -274,7 +285,9 @@ TEST_F(CommitEngine, AMessageThatCannotBeNamedIsRevoked) {
     ForgetfulFiles files(root(), folder_.path() / "durable", "boot");
     open(small_options(root()), &files);
     EXPECT_EQ(run_one(*engine_, "account/1", "add a"), "1");
-    files.before_call = [](std::uint64_t, const char* what) { return what == std::string("link") ? ENOSPC : 0; };
+    files.before_call = [](std::uint64_t, const char* what) {
+        return what == std::string("link") ? ENOSPC : 0;
+    };
     Transaction mail = one_part("account/1", "add m 0");
     mail.files.push_back(message_file(root() / "spool", "hello"));
     EXPECT_FALSE(engine_->submit_and_wait(std::move(mail))[0].result);
@@ -287,7 +300,8 @@ TEST_F(CommitEngine, AMessageThatCannotBeNamedIsRevoked) {
     ForgetfulFiles after(folder_.path() / "cut", folder_.path() / "durable2", "another boot");
     open(small_options(folder_.path() / "cut"), &after);
     EXPECT_TRUE(report_.power_was_cut);
-    EXPECT_EQ(toy_content(folder_.path() / "cut", "1").entries, (std::map<std::uint32_t, std::string>{{1, "a"}, {2, "b"}}));
+    EXPECT_EQ(toy_content(folder_.path() / "cut", "1").entries,
+              (std::map<std::uint32_t, std::string>{{1, "a"}, {2, "b"}}));
     EXPECT_FALSE(fs::exists(folder_.path() / "cut/accounts/1/mail/new/m"));
     engine_.reset();
 }
@@ -309,7 +323,8 @@ TEST_F(CommitEngine, AFailedSyncIsNotTrustedAgain) {
     });
     answered.get_future().wait();
     EXPECT_EQ(run_one(*engine_, "account/1", "add b"), "2");
-    // Pages which the failed sync lost look clean to every later one; the mixture stands for that. The boot stays the same.
+    // Pages which the failed sync lost look clean to every later one; the mixture stands for that. The boot
+    // stays the same.
     files.cut_power(folder_.path() / "cut", random);
     engine_.reset();
     ForgetfulFiles after(folder_.path() / "cut", folder_.path() / "durable2", "boot");
@@ -319,6 +334,48 @@ TEST_F(CommitEngine, AFailedSyncIsNotTrustedAgain) {
     engine_.reset();
 }
 
+TEST_F(CommitEngine, RecoveryPassesOverDroppedAndDeletedAccounts) {
+    const auto live = folder_.path() / "live";
+    const auto cut = folder_.path() / "cut";
+    std::mt19937 random(5);
+    ForgetfulFiles files(live, folder_.path() / "durable", "boot");
+    open(small_options(live), &files);
+    for (const char* account : {"account/1", "account/2", "account/3"})
+        EXPECT_EQ(run_one(*engine_, account, "add a"), "1");
+    std::promise<void> dropped;
+    engine_->drop("account/1", [&](Result<void> done) {
+        EXPECT_TRUE(done);
+        dropped.set_value();
+    });
+    dropped.get_future().wait();
+    EXPECT_EQ(run_one(*engine_, "account/3", "add b"), "2");
+    files.cut_power(cut, random);
+    engine_.reset();
+    fs::remove_all(cut / "accounts/1");
+    toys_.gone.insert("2");
+    ForgetfulFiles after(cut, folder_.path() / "durable2", "another boot");
+    open(small_options(cut), &after);
+    EXPECT_FALSE(fs::exists(cut / "accounts/1"));
+    EXPECT_NE(log_.find("account/2 is passed over"), std::string::npos) << log_;
+    EXPECT_EQ(toy_content(cut, "3").entries.size(), 2u);
+    engine_.reset();
+}
+
+TEST_F(CommitEngine, ReadersWaitForTheRecoveryOfThisBoot) {
+    EXPECT_TRUE(recovered_since_boot(folder_.path() / "nothing-yet"));
+    EXPECT_EQ(run_one(*engine_, "account/1", "add a"), "1");
+    EXPECT_TRUE(recovered_since_boot(root()));
+    engine_.reset();
+    {
+        ForgetfulFiles files(root(), folder_.path() / "durable", "an earlier boot");
+        open(small_options(root()), &files);
+        engine_.reset();
+    }
+    EXPECT_FALSE(recovered_since_boot(root()));
+    open(small_options(root()));
+    EXPECT_TRUE(recovered_since_boot(root()));
+}
+
 TEST_F(CommitEngine, AnIndexThatCannotCommitOwesTheChangeAndGetsItLater) {
     EXPECT_EQ(run_one(*engine_, "account/1", "add a"), "1");
     EXPECT_EQ(run_one(*engine_, "account/2", "add a"), "1");
@@ -326,7 +383,7 @@ TEST_F(CommitEngine, AnIndexThatCannotCommitOwesTheChangeAndGetsItLater) {
     struct rlimit before {};
     ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
     ::signal(SIGXFSZ, SIG_IGN);
-    const struct rlimit tight {5u << 20, before.rlim_max};
+    const struct rlimit tight { 5u << 20, before.rlim_max };
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
     toys_.map_size = std::uint64_t{1} << 30;
     std::string answer;

@@ -1,12 +1,11 @@
-// A file layer over real files that knows what would survive a power cut: it keeps a second tree with what was synced, and can make a third one
-// that mixes synced and unsynced pages, names and lengths at random. It can also refuse any call.
+// A file layer over real files that knows what would survive a power cut: it keeps a second tree with what
+// was synced, and can make a third one that mixes synced and unsynced pages, names and lengths at random. It
+// can also refuse any call.
 #pragma once
-
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include <atomic>
 #include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,6 +14,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <sys/stat.h>
 
 #include "common/commit/file_layer.h"
 
@@ -39,12 +39,14 @@ inline void write_file(const fs::path& path, const std::string& bytes) {
 
 class ForgetfulFiles : public FileLayer {
 public:
-    ForgetfulFiles(fs::path live, fs::path durable, std::string boot) : live_(std::move(live)), durable_(std::move(durable)), boot_(std::move(boot)) {
+    ForgetfulFiles(fs::path live, fs::path durable, std::string boot)
+        : live_(std::move(live)), durable_(std::move(durable)), boot_(std::move(boot)) {
         fs::create_directories(live_);
         copy_all();
     }
 
-    // Called before each call that changes or syncs something, with the number of the call; errno makes it fail.
+    // Called before each call that changes or syncs something, with the number of the call; errno makes it
+    // fail.
     std::function<int(std::uint64_t call, const char* what)> before_call;
     std::atomic<std::uint64_t> calls = 0;
 
@@ -56,7 +58,8 @@ public:
     }
     int write_durably(int fd, std::string_view bytes, std::uint64_t offset) override {
         if (const int rc = step("write_durably")) return rc;
-        const int rc = FileLayer::write(fd, bytes, offset);  // the machine's disk need not really be synced for this
+        const int rc =
+            FileLayer::write(fd, bytes, offset);  // the machine's disk need not really be synced for this
         if (rc == 0) keep_range(fd, path_of(fd), bytes, offset);
         return rc;
     }
@@ -127,20 +130,25 @@ public:
             const bool existed = fs::exists(durable_ / name);
             if (!existed && random() % 2 == 0) {  // the name did not reach the disk
                 fs::path old = name.filename();
-                for (int chain = 0; chain < 8 && unnamed.insert(old).second && was_called_.contains(old); ++chain) old = was_called_[old];
+                for (int chain = 0; chain < 8 && unnamed.insert(old).second && was_called_.contains(old);
+                     ++chain)
+                    old = was_called_[old];
                 continue;
             }
             // What is on disk belongs to the file, however many names it has and got since.
             const auto inode = inode_of(entry.path());
-            if (!images.contains(inode)) images[inode] = mixed(synced_[inode], read_file(entry.path()), random);
+            if (!images.contains(inode))
+                images[inode] = mixed(synced_[inode], read_file(entry.path()), random);
             write_file(into / name, images[inode]);
         }
         for (const auto& entry : fs::recursive_directory_iterator(durable_)) {
             const auto name = fs::relative(entry.path(), durable_);
             if (entry.is_directory()) {
                 fs::create_directories(into / name);
-            } else if (!fs::exists(live_ / name) && (unnamed.contains(name.filename()) || random() % 2 == 0)) {
-                // The removal did not reach the disk; of a rename, which is one step, either the old or the new name is there.
+            } else if (!fs::exists(live_ / name) &&
+                       (unnamed.contains(name.filename()) || random() % 2 == 0)) {
+                // The removal did not reach the disk; of a rename, which is one step, either the old or the
+                // new name is there.
                 write_file(into / name, read_file(entry.path()));
             }
         }
@@ -192,7 +200,8 @@ private:
         if (fs::is_directory(path)) {
             for (const auto& entry : fs::directory_iterator(path)) {
                 if (entry.is_regular_file() && !entry.path().filename().string().ends_with(".mdb")) {
-                    write_file(durable_ / fs::relative(entry.path(), live_), read_file(entry.path()));  // the name
+                    write_file(durable_ / fs::relative(entry.path(), live_),
+                               read_file(entry.path()));  // the name
                 }
             }
         }
@@ -223,7 +232,8 @@ private:
     fs::path live_;
     fs::path durable_;
     std::string boot_;
-    std::map<fs::path, fs::path> was_called_;  // file names after renames: either the new or an old one is on disk
+    std::map<fs::path, fs::path>
+        was_called_;  // file names after renames: either the new or an old one is on disk
     std::map<ino_t, std::string> synced_;  // each file's bytes on disk; the tree `durable_` holds the names
     std::mutex mutex_;
 };

@@ -1,8 +1,8 @@
 #include "common/commit/journal.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "common/commit/checksum.h"
 #include "common/commit/record.h"
@@ -90,7 +90,8 @@ TEST(CommitJournal, FullUntilTheStartMovesThenSegmentsAreRecycled) {
         EXPECT_EQ(frames_of(*again), written) << round;
         EXPECT_EQ(again->control().next_batch, static_cast<std::uint64_t>(round));
     }
-    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 4);  // three segments, one control file
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}),
+              4);  // three segments, one control file
 }
 
 TEST(CommitJournal, ADamagedFrameEndsIt) {
@@ -112,10 +113,13 @@ TEST(CommitJournal, ADamagedFrameEndsIt) {
         const std::size_t n = random() % written.size();
         const std::size_t in_frame = random() % (kFrameHeader + written[n].size());
         std::string damaged = whole;
-        damaged[kBlock + n * frame + in_frame] = static_cast<char>(damaged[kBlock + n * frame + in_frame] ^ (1 << random() % 8));
+        damaged[kBlock + n * frame + in_frame] =
+            static_cast<char>(damaged[kBlock + n * frame + in_frame] ^ (1 << random() % 8));
         write_file(path, damaged);
         auto journal = open(folder.path());
-        EXPECT_EQ(frames_of(*journal), std::vector<std::string>(written.begin(), written.begin() + static_cast<std::ptrdiff_t>(n)));
+        EXPECT_EQ(
+            frames_of(*journal),
+            std::vector<std::string>(written.begin(), written.begin() + static_cast<std::ptrdiff_t>(n)));
     }
     write_file(path, whole);
     auto journal = open(folder.path());
@@ -166,9 +170,11 @@ TEST(CommitRecord, RoundTripAndEveryCutRefused) {
     Record record;
     record.batch = 300;
     record.environments = {{"account/7", std::string_view("meta\0pages", 10)}, {"queue", ""}};
-    record.transactions = {{{{false, "bytes", 5}, {true, "spool/large-1", 1u << 20}},
-                            {{0, "change", {{FileStep::Kind::rename, 0, "a", "b"}, {FileStep::Kind::remove, 0, "", "c"}}}, {1, "", {}}}},
-                           {{}, {{1, "other", {}}}}};
+    record.transactions = {
+        {{{false, "bytes", 5}, {true, "spool/large-1", 1u << 20}},
+         {{0, "change", {{FileStep::Kind::rename, 0, "a", "b"}, {FileStep::Kind::remove, 0, "", "c"}}},
+          {1, "", {}}}},
+        {{}, {{1, "other", {}}}}};
     FrameBuffer buffer;
     encode_record(buffer, record);
     const std::string bytes(buffer.payload());
@@ -186,7 +192,8 @@ TEST(CommitRecord, RoundTripAndEveryCutRefused) {
     FrameBuffer second;
     encode_record(second, *decoded);
     EXPECT_EQ(second.payload(), bytes);
-    for (std::size_t cut = 0; cut < bytes.size(); ++cut) EXPECT_FALSE(decode_record(std::string_view(bytes).substr(0, cut))) << cut;
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+        EXPECT_FALSE(decode_record(std::string_view(bytes).substr(0, cut))) << cut;
     EXPECT_FALSE(decode_record(bytes + "x"));
 }
 

@@ -1,8 +1,8 @@
-// kill -9 under load: what the child acknowledged is there once, and a message to two accounts is in both or in none.
+// kill -9 under load: what the child acknowledged is there once, and a message to two accounts is in both or
+// in none.
+#include <set>
 #include <signal.h>
 #include <sys/wait.h>
-
-#include <set>
 #include <thread>
 
 #include "tests/unit/commit/engine_fixture.h"
@@ -24,9 +24,11 @@ constexpr int kThreads = 4;
     for (int t = 0; t < kThreads; ++t) {
         threads.emplace_back([&, t] {
             for (int n = 0;; ++n) {
-                const std::string token = std::to_string(::getpid()) + "." + std::to_string(t) + "." + std::to_string(n);
+                const std::string token =
+                    std::to_string(::getpid()) + "." + std::to_string(t) + "." + std::to_string(n);
                 Transaction transaction;
-                transaction.parts = {{"account/1", "add " + token + " 0", {}}, {"account/2", "add " + token + " 0", {}}};
+                transaction.parts = {{"account/1", "add " + token + " 0", {}},
+                                     {"account/2", "add " + token + " 0", {}}};
                 transaction.files.push_back(message_file(root / "spool", token));
                 if (!engine.submit_and_wait(std::move(transaction))[0].result) ::_exit(2);
                 const std::string line = token + "\n";
@@ -63,7 +65,8 @@ std::set<std::string> run_and_kill(const fs::path& root, std::size_t enough) {
     ::waitpid(child, &status, 0);
     EXPECT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
     std::set<std::string> tokens;
-    for (std::size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) tokens.insert(text.substr(at, end - at));
+    for (std::size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1)
+        tokens.insert(text.substr(at, end - at));
     return tokens;
 }
 
@@ -83,12 +86,69 @@ TEST(CommitKill, AcknowledgedIsPresentOnceAfterKill9) {
         const ToyContent two = toy_content(root, "2");
         EXPECT_EQ(one.entries, two.entries) << "round " << round;
         std::set<std::string> tokens;
-        for (const auto& [number, token] : one.entries) EXPECT_TRUE(tokens.insert(token).second) << token << " twice";
+        for (const auto& [number, token] : one.entries)
+            EXPECT_TRUE(tokens.insert(token).second) << token << " twice";
         for (const auto& token : acknowledged) EXPECT_TRUE(tokens.contains(token)) << token << " lost";
         for (const auto& content : {one, two}) {
             for (const auto& [token, path] : content.paths) EXPECT_EQ(read_file(root / path), token);
         }
         ASSERT_FALSE(HasFailure());
+    }
+}
+
+// Dies when a message of the last transaction gets its `nth` name: journaled, but not (or half) in place.
+class DyingFiles : public FileLayer {
+public:
+    explicit DyingFiles(int nth) : left_(nth) {}
+    int link_descriptor(int fd, const fs::path& to) override {
+        if (to.filename() == "last" && --left_ == 0) ::_exit(9);
+        return FileLayer::link_descriptor(fd, to);
+    }
+
+private:
+    int left_;
+};
+
+TEST(CommitKill, JournaledButNotCommittedIsRolledForward) {
+    for (const std::size_t size : {std::size_t{5}, std::size_t{400'000}}) {
+        for (const int nth : {1, 2}) {
+            TemporaryFolder folder;
+            const fs::path root = folder.path() / "data";
+            const std::string bytes(size, 'x');
+            const pid_t child = ::fork();
+            if (child == 0) {
+                ToyParticipant toys;
+                DyingFiles files(nth);
+                Engine engine(small_options(root), &files);
+                engine.add("account", toys);
+                if (!engine.start()) ::_exit(1);
+                for (const char* token : {"first", "last"}) {
+                    Transaction transaction;
+                    transaction.parts = {{"account/1", std::string("add ") + token + " 0", {}},
+                                         {"account/2", std::string("add ") + token + " 0", {}}};
+                    transaction.files.push_back(message_file(root / "spool", bytes));
+                    engine.submit_and_wait(std::move(transaction));
+                }
+                ::_exit(2);
+            }
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            ASSERT_EQ(WEXITSTATUS(status), 9);
+            ToyParticipant toys;
+            Engine engine(small_options(root));
+            engine.add("account", toys);
+            const auto report = engine.start();
+            ASSERT_TRUE(report) << report.error().what;
+            EXPECT_FALSE(report->power_was_cut);
+            EXPECT_EQ(report->changes_applied, 2u);
+            for (const char* account : {"1", "2"}) {
+                const ToyContent content = toy_content(root, account);
+                EXPECT_EQ(content.entries, (std::map<std::uint32_t, std::string>{{1, "first"}, {2, "last"}}));
+                for (const auto& [token, path] : content.paths)
+                    EXPECT_TRUE(read_file(root / path) == bytes) << path;
+            }
+            EXPECT_TRUE(fs::is_empty(root / "spool"));
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 // A participant as small as it can be: numbered entries, each with a token and perhaps a message file.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "common/commit/engine.h"
 #include "common/kv/keys.h"
@@ -14,14 +15,15 @@ namespace mailstead::commit::testing {
 
 using kv::Key;
 
-// Changes are words: "add TOKEN [file]" answers the entry's number; "move TOKEN FOLDER"; "erase TOKEN"; "refuse"; "spoil" (writes, then
-// refuses); "fill BYTES" ; "copy TOKEN NEWTOKEN".
+// Changes are words: "add TOKEN [file]" answers the entry's number; "move TOKEN FOLDER"; "erase TOKEN";
+// "refuse"; "spoil" (writes, then refuses); "fill BYTES" ; "copy TOKEN NEWTOKEN".
 class ToyEnvironment : public Environment {
 public:
     ToyEnvironment(std::string name, std::shared_ptr<kv::Env> env, std::vector<kv::Database> databases)
         : name_(std::move(name)), env_(std::move(env)), entries_(databases[0]), tokens_(databases[1]) {}
 
-    Result<std::string> apply(kv::WriteTransaction& transaction, std::string_view change, ApplyContext& context) override {
+    Result<std::string> apply(kv::WriteTransaction& transaction, std::string_view change,
+                              ApplyContext& context) override {
         std::vector<std::string> words;
         for (std::size_t at = 0; at < change.size();) {
             const std::size_t end = std::min(change.find(' ', at), change.size());
@@ -35,7 +37,8 @@ public:
             return permanent_error("spoiled");
         }
         if (words[0] == "fill") {
-            TRY_VOID(transaction.put(entries_, Key().u32(0xfffffffe), std::string(std::stoul(words[1]), 'f')));
+            TRY_VOID(
+                transaction.put(entries_, Key().u32(0xfffffffe), std::string(std::stoul(words[1]), 'f')));
             return std::string("filled");
         }
         if (words[0] == "nothing") return std::string("done");
@@ -72,7 +75,8 @@ public:
     int undos = 0;
 
 private:
-    Result<std::string> add(kv::WriteTransaction& transaction, const std::vector<std::string>& words, ApplyContext& context) {
+    Result<std::string> add(kv::WriteTransaction& transaction, const std::vector<std::string>& words,
+                            ApplyContext& context) {
         auto cursor = *kv::Cursor::open(transaction, entries_);
         TRY(found, cursor.seek_back(Key().u32(0xfffffff0)));
         const std::uint32_t number = found ? kv::KeyReader(cursor.key()).u32() + 1 : 1;
@@ -96,20 +100,24 @@ private:
 class ToyParticipant : public Participant {
 public:
     Result<EnvironmentPlace> locate(std::string_view name) override {
-        if (name == "unknown") return permanent_error("no such account");
+        if (name == "unknown" || gone.contains(std::string(name))) return permanent_error("no such account");
         EnvironmentPlace place;
         place.directory = "accounts/" + std::string(name) + "/index";
         place.options.map_size = map_size;
         return place;
     }
-    Result<std::unique_ptr<Environment>> attach(std::string_view name, std::shared_ptr<kv::Env> env) override {
+    Result<std::unique_ptr<Environment>> attach(std::string_view name,
+                                                std::shared_ptr<kv::Env> env) override {
         const std::uint64_t before = env->read()->id();
         TRY(databases, env->open_databases({"entries", "tokens"}));
         if (on_created && env->read()->id() != before) on_created(env->directory());
-        return std::unique_ptr<Environment>(new ToyEnvironment(std::string(name), std::move(env), std::move(databases)));
+        return std::unique_ptr<Environment>(
+            new ToyEnvironment(std::string(name), std::move(env), std::move(databases)));
     }
     std::uint64_t map_size = std::uint64_t{1} << 30;
-    std::function<void(const std::filesystem::path&)> on_created;  // LMDB has synced a new environment by itself
+    std::set<std::string> gone;  // accounts which their owner deleted
+    std::function<void(const std::filesystem::path&)>
+        on_created;  // LMDB has synced a new environment by itself
 };
 
 // What an account holds: number -> token, and token -> path.

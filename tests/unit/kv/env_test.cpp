@@ -1,9 +1,9 @@
 #include "common/kv/env.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "common/kv/keys.h"
 #include "tests/unit/kv/temporary_folder.h"

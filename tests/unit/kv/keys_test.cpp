@@ -1,8 +1,8 @@
 #include "common/kv/keys.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace mailstead::kv {
 namespace {

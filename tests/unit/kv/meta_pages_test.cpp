@@ -1,11 +1,11 @@
-// The ground on which recovery stands: with a pin held since a checkpoint, putting the meta pages of that time back gives exactly the
-// content of that time, whichever later page writes reached the disk.
-#include <gtest/gtest.h>
-
+// The ground on which recovery stands: with a pin held since a checkpoint, putting the meta pages of that
+// time back gives exactly the content of that time, whichever later page writes reached the disk.
 #include <fstream>
 #include <map>
 #include <random>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "common/kv/env.h"
 #include "common/kv/keys.h"
@@ -56,7 +56,8 @@ void change_something(Env& env, const std::vector<Database>& databases, std::mt1
         if (random() % 3 == 0) {
             ASSERT_TRUE(transaction.erase(db, key));
         } else {
-            const std::string value(random() % 6000, static_cast<char>('a' + random() % 26));  // some on overflow pages
+            const std::string value(random() % 6000,
+                                    static_cast<char>('a' + random() % 26));  // some on overflow pages
             ASSERT_TRUE(transaction.put(db, key, value));
         }
     }
@@ -87,7 +88,8 @@ TEST(KvMetaPages, RestoringThemUndoesATornFile) {
         const MetaPages pages = *env->read_meta_pages();
         const Content expected = content_of(*env, databases);
         const std::string before = read_file(live / "data.mdb");
-        for (std::size_t i = 0, commits = 1 + random() % 120; i < commits; ++i) change_something(*env, databases, random);
+        for (std::size_t i = 0, commits = 1 + random() % 120; i < commits; ++i)
+            change_something(*env, databases, random);
         const std::string after = read_file(live / "data.mdb");
 
         for (int cut = 0; cut < 5; ++cut) {

@@ -1,11 +1,11 @@
-// A folder that goes with the test, in memory where the machine offers that: tests that simulate a disk need not wait for the real one.
+// A folder that goes with the test, in memory where the machine offers that: tests that simulate a disk need
+// not wait for the real one.
 #pragma once
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <filesystem>
+#include <stdlib.h>
 #include <string>
+#include <unistd.h>
 
 namespace mailstead::testing {
 
@@ -14,7 +14,9 @@ public:
     TemporaryFolder() {
         const std::filesystem::path memory = "/dev/shm";
         const bool has_memory = ::access(memory.c_str(), W_OK) == 0;
-        std::string name = ((has_memory ? memory : std::filesystem::temp_directory_path()) / "mailstead-test-XXXXXX").string();
+        std::string name =
+            ((has_memory ? memory : std::filesystem::temp_directory_path()) / "mailstead-test-XXXXXX")
+                .string();
         path_ = ::mkdtemp(name.data());
     }
     ~TemporaryFolder() {

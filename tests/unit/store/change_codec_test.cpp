@@ -97,6 +97,10 @@ TEST(ChangeCodec, RefusesWhatIsOutOfBounds) {
     const Case cases[] = {
         {"keyword", {kTime, bad_keyword}}, {"no message", {kTime, nothing}}, {"too many", {kTime, too_many}}};
     for (const Case& c : cases) EXPECT_FALSE(decode_change(encode(c.change))) << c.name;
+    for (const char* path : {"", "/etc/passwd", "../8/mail/new/x", "new/../../x", ".."}) {
+        NewMessage message;
+        EXPECT_FALSE(decode_change(encode(Change{kTime, AdoptFile{MailboxId(1), path, message}}))) << path;
+    }
     std::string unknown = encode(Change{kTime, CreateAccount{}});
     unknown[9] = 99;
     EXPECT_FALSE(decode_change(unknown));
