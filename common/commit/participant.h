@@ -15,8 +15,9 @@
 
 namespace mailstead::commit {
 
-// One step that a change wants done to message files. Paths are relative to the engine's root (the data
-// folder).
+// One step that a change wants done to message files (not folders). Paths are relative to the engine's root
+// (the data folder). A path that was removed may not be used again by another file: within a batch links come
+// before removals.
 struct FileStep {
     enum class Kind : std::uint8_t {
         link_file,  // before the commit: the transaction's file `file` appears at `to`

@@ -123,6 +123,7 @@ Outcome<void> Applier::move_folder(std::uint32_t id, const std::string& folder) 
     TRY(mailbox, load_mailbox_even_gone(id));
     if (folder.empty() || mailbox.record.folder.empty())
         return Failure(Fault::invalid, "INBOX keeps its folder");
+    if (!maildir::mailbox_of(folder)) return Failure(Fault::invalid, "no folder of a Maildir");
     TRY(taken, txn_.get(db_.folders, folder));
     if (taken && decode_u32(*taken) != id)
         return Failure(Fault::already_exists, "the folder belongs to another mailbox");

@@ -75,6 +75,7 @@ private:
     const store::Snapshot* snapshot_ = nullptr;
     std::vector<proto::FetchItem> extra_;
     std::vector<Prepared> prepared_;
+    std::optional<store::FieldRequest> rare_;  // asks for fields that lie apart in the cache
     const bool utf8_;
     bool asks_flags_ = false;
     bool asks_mod_seq_ = false;

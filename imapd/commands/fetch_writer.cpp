@@ -72,6 +72,12 @@ FetchWriter::FetchWriter(const Session& session, const proto::Fetch& request, co
     }
     for (const FetchItem& item : extra_) prepare(item);
     for (const FetchItem& item : request.items) prepare(item);
+    std::vector<std::string> names;
+    for (const Prepared& prepared : prepared_) {
+        if (!prepared.fields || !prepared.fields->wants_rare()) continue;
+        names.insert(names.end(), prepared.item->section.fields.begin(), prepared.item->section.fields.end());
+    }
+    if (!names.empty()) rare_.emplace(names);
 }
 
 void FetchWriter::prepare(const FetchItem& item) {
@@ -248,7 +254,8 @@ void FetchWriter::add_content(const Prepared& prepared, Content::Kind kind, mime
 
 const store::CachedMessage* FetchWriter::cached() {
     if (!current_.cache_read) {
-        current_.cached = snapshot_->cached(current_.message->message);
+        const MessageId id = current_.message->message;
+        current_.cached = rare_ ? snapshot_->cached(id, *rare_) : snapshot_->cached(id);
         current_.cache_read = true;
     }
     return current_.cached ? &*current_.cached : nullptr;

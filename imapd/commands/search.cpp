@@ -1,4 +1,6 @@
 // SEARCH (RFC 9051, 6.4.4; RFC 4731; RFC 5182; RFC 7162, 3.1.5).
+#include <unistd.h>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -7,6 +9,7 @@
 #include "common/runtime/offload.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/mapped_file.h"
+#include "imapd/commands/search_filter.h"
 #include "imapd/commands/search_plan.h"
 
 namespace mailstead::imapd::commands {
@@ -14,8 +17,10 @@ namespace {
 
 // How much is looked at before others on this thread have their turn, and in one job of the pool.
 constexpr std::size_t kMessagesPerSlice = 10'000;
-constexpr std::size_t kFilesPerSlice = 32;
+constexpr std::size_t kFilesPerSlice = 128;
 constexpr std::uint64_t kBytesPerSlice = 8 * 1024 * 1024;
+// Smaller files are read, larger ones mapped.
+constexpr std::uint64_t kLargestRead = 256 * 1024;
 
 struct Found {
     store::UidSet uids;
@@ -38,11 +43,28 @@ struct Reading {
     bool is_full() const { return files.size() >= kFilesPerSlice || bytes >= kBytesPerSlice; }
 };
 
-bool matches_file(const SearchNode& plan, const store::MessageInfo& info, const store::OpenMessage& file) {
-    const MappedFile mapped(file.descriptor.get(), file.size);
-    if (!mapped.ok()) return false;
-    const mime::Message message = mime::Message::parse(mapped.bytes());
+bool matches_bytes(const SearchNode& plan, const std::vector<std::string>& words, const store::MessageInfo& info,
+                   std::string_view bytes) {
+    if (cannot_match(bytes, words)) return false;
+    const mime::Message message = mime::Message::parse(bytes);
     return SearchSubject(info, message).test(plan) == Match::yes;
+}
+
+bool matches_file(const SearchNode& plan, const std::vector<std::string>& words, const store::MessageInfo& info,
+                  const store::OpenMessage& file) {
+    if (file.size > kLargestRead) {
+        const MappedFile mapped(file.descriptor.get(), file.size);
+        return mapped.ok() && matches_bytes(plan, words, info, mapped.bytes());
+    }
+    thread_local std::string bytes;
+    bytes.resize(static_cast<std::size_t>(file.size));
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t n = ::pread(file.descriptor.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+        if (n <= 0) return false;
+        done += static_cast<std::size_t>(n);
+    }
+    return matches_bytes(plan, words, info, bytes);
 }
 
 // Tests messages by the index; those that it cannot decide go to `reading`. Removes what was looked at from `left`.
@@ -75,8 +97,9 @@ store::Outcome<void> search_slice(Session& session, const SearchNode& plan, stor
 
 net::Task<void> read_files(Session& session, const SearchNode& plan, Reading& reading, Found& found) {
     const auto job = [&plan, &reading] {
+        const std::vector<std::string> words = indispensable_words(plan);
         std::vector<bool> matches;
-        for (const auto& [info, file] : reading.files) matches.push_back(matches_file(plan, info, file));
+        for (const auto& [info, file] : reading.files) matches.push_back(matches_file(plan, words, info, file));
         return matches;
     };
     const auto matches = co_await runtime::offload(session.backend.pool(), job);

@@ -174,10 +174,15 @@ Match SearchSubject::test_sent(const SearchNode& node) {
 
 Match SearchSubject::test_header(const SearchNode& node) {
     if (message_ != nullptr) return to_match(contains(node, message_->header(mime::kRootPart)));
-    if (!node.request || cached() == nullptr) return Match::unknown;
+    if (!node.request) return Match::unknown;
+    // Fields that lie apart are fetched for this key alone.
+    std::optional<store::CachedMessage> with_rare;
+    if (node.request->wants_rare()) with_rare = snapshot_->cached(info_.message, *node.request);
+    const store::CachedMessage* record = node.request->wants_rare() ? (with_rare ? &*with_rare : nullptr) : cached();
+    if (record == nullptr) return Match::unknown;
     thread_local std::string fields;
     fields.clear();
-    if (!cached()->append_fields(fields, *node.request)) return Match::unknown;
+    if (!record->append_fields(fields, *node.request)) return Match::unknown;
     return to_match(contains(node, fields));
 }
 

@@ -1,5 +1,9 @@
 #include "imapd/session/connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "imapd/proto/response.h"
 
 namespace mailstead::imapd {
@@ -19,6 +23,7 @@ net::Task<net::IoResult<Event>> Connection::next(net::Timeout timeout) {
         const auto sent = co_await flush();
         if (!sent) co_return sent.error();
         this->rest();
+        if (framer_.in_command()) acknowledge_at_once();
         const auto filled = co_await stream_.fill(in_, timeout);
         if (!filled) co_return filled.error();
     }
@@ -57,6 +62,13 @@ net::Task<net::IoResult<void>> Connection::start_tls(std::shared_ptr<net::TlsSer
     in_.clear();
     framer_.reset();
     co_return done;
+}
+
+// A client that sends a literal and the end of its line apart waits, with Nagle's algorithm, for our acknowledgment of the first
+// before it sends the second; a delayed one would cost every APPEND 40 ms.
+void Connection::acknowledge_at_once() {
+    const int on = 1;
+    (void)::setsockopt(stream_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 // A connection that waits costs no buffers.

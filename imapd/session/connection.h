@@ -47,6 +47,7 @@ public:
 
 private:
     void rest();
+    void acknowledge_at_once();
 
     net::Stream stream_;
     net::ReadBuffer in_;

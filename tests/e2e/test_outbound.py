@@ -33,7 +33,7 @@ def test_dkimpy_verifies_the_signature(mailstead, postfix):
 def test_a_refused_recipient_comes_back_as_a_bounce(mailstead, postfix):
     mailstead.submit(mailstead.address, ["nobody@remote.test"],
                      MESSAGE.replace("friend@", "nobody@").format(subject="will bounce"))
-    bounce = mailstead.wait_for_message(subject="Undelivered", deadline=40)
+    bounce = mailstead.wait_for_message(subject="could not be delivered", deadline=40)
     assert bounce.get_content_type() == "multipart/report"
     report = next(part for part in bounce.walk() if part.get_content_type() == "message/delivery-status")
     text = report.as_string()

@@ -82,7 +82,7 @@ queue_run_delay = 1s
     def verify_dkim_with(self, keys):
         """Starts OpenDKIM as the milter, with the key records {name: value} as its DNS."""
         data = self.folder / "dkim-dns"
-        data.write_text("".join(f"{name} 10 {value}\n" for name, value in keys.items()))
+        data.write_text("".join(f"{name} {value}\n" for name, value in keys.items()))
         config = self.folder / "opendkim.conf"
         config.write_text(f"""Mode v
 Socket inet:8891@127.0.0.2
