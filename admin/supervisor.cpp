@@ -19,8 +19,8 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 constexpr Milliseconds kFirstPause{100};
-constexpr Milliseconds kLongestPause{30'000};
-constexpr Seconds kLongLife{60};
+constexpr Milliseconds kLongestPause{2'000};
+constexpr Seconds kLongLife{10};
 // A daemon drains for 20 seconds; what has not ended then hangs.
 constexpr Seconds kStopPatience{40};
 

@@ -119,7 +119,10 @@ Result<void> Service::Parts::start_engine() {
     commit::EngineOptions options = engine_options(settings);
     options.on_committed = [this](std::span<const std::string> environments) { committed(environments); };
     notices.emplace((settings.data_dir / "run/imapd.notify").string());
-    reader.emplace(store::ReaderOptions{settings.data_dir});
+    store::ReaderOptions beside;
+    beside.root = settings.data_dir;
+    beside.beside_engine = true;
+    reader.emplace(beside);
     engine.emplace(std::move(options));
     engine->add("account", accounts);
     engine->add("queue", queue_participant);

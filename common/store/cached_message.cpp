@@ -22,7 +22,7 @@ public:
         entry.number = directory_.u8();
         entry.raw = bytes_.raw(directory_.varint());
         if (kind_ == Kind::rare) entry.place = directory_.varint();
-        return directory_.ok() && bytes_.ok();
+        return directory_.ok() && bytes_.ok() && entry.number < cache::kFieldNames.size();
     }
 
 private:

@@ -68,7 +68,7 @@ std::size_t find_word(std::string_view text, std::string_view word) {
     while (true) {
         const std::size_t at = std::min(a, b);
         if (at + word.size() > text.size()) return std::string_view::npos;
-        const auto same = [](char x, char y) { return text::to_lower(x) == y; };
+        const auto same = [](char x, char y) { return x == text::to_lower(y); };
         if (std::equal(word.begin() + 1, word.end(), text.begin() + static_cast<std::ptrdiff_t>(at) + 1, same)) return at;
         if (at == a) a = next(low, at + 1);
         if (at == b) b = next(high, at + 1);

@@ -131,6 +131,8 @@ def check(stack, books, when):
         uids = [uid for uid, _ in found]
         for uid, identity in found:
             books.seen(account, validity, uid, identity)
+        missing = sum(1 for identity in books.acknowledged[account] if not counts[identity])
+        print(f"{when}: {account} holds {len(found)} messages, {len(books.acknowledged[account])} acknowledged, {missing} missing")
         problems += [f"{when}: {account} lost {identity}" for identity in books.acknowledged[account] if not counts[identity]]
         problems += [f"{when}: {account} has {identity} {n} times" for identity, n in counts.items() if n > 1]
         if sorted(set(uids)) != uids:
@@ -146,14 +148,14 @@ def main():
     options = parser.parse_args()
     print(f"crash: seed {options.seed}, {options.kills} kills")
     chance = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         stack = Mailstead(pathlib.Path(folder) / "mailstead")
         for account in ACCOUNTS:
             stack.add_account(account)
         stack.start()
         books, stop = Books(), threading.Event()
-        workers = [threading.Thread(target=send_mail, args=(stack, books, stop, i, options.seed + i)) for i in range(6)]
-        workers += [threading.Thread(target=append_mail, args=(stack, books, stop, i, options.seed + 100 + i)) for i in range(2)]
+        workers = [threading.Thread(target=send_mail, args=(stack, books, stop, i, options.seed + i), daemon=True) for i in range(6)]
+        workers += [threading.Thread(target=append_mail, args=(stack, books, stop, i, options.seed + 100 + i), daemon=True) for i in range(2)]
         for worker in workers:
             worker.start()
         killed = collections.Counter()
@@ -178,6 +180,9 @@ def main():
             print(problem)
         if problems:
             print(stack.log()[-4000:])
+            keep = os.environ.get("MAILSTEAD_CRASH_LOG")
+            if keep:
+                pathlib.Path(keep).write_text(stack.log() + "\n".join(problems))
         return 1 if problems or books.total() < 100 else 0
 
 
