@@ -1,4 +1,5 @@
-// mailstead-imapd: ports 143 and 993. Reads mailboxes; every change is a request to deliver. Opens no connection outward.
+// mailstead-imapd: ports 143 and 993. Reads mailboxes; every change is a request to deliver. Opens no
+// connection outward.
 #include <memory>
 
 #include "common/mime/charset.h"
@@ -23,12 +24,14 @@ public:
         plan.threads = settings_.workers;
         for (const settings::Listener& listener : settings_.listeners_of(settings::Service::imap)) {
             const auto address = net::SocketAddress::parse(listener.address.to_string());
-            if (!address) return permanent_error("not an address to listen on: " + listener.address.to_string());
+            if (!address)
+                return permanent_error("not an address to listen on: " + listener.address.to_string());
             plan.tcp.push_back(*address);
             wants_tls_ = wants_tls_ || listener.tls == settings::TlsMode::implicit;
         }
         plan.unix_sockets.push_back({.path = data("run/imapd.notify"), .mode = 0600, .datagram = true});
-        // Mailboxes and the directory are read; only LMDB's lock files are written, and nameless files for APPEND.
+        // Mailboxes and the directory are read; only LMDB's lock files are written, and nameless files for
+        // APPEND.
         plan.sandbox.paths = {{.path = data("accounts"), .access = runtime::Access::update},
                               {.path = data("directory"), .access = runtime::Access::update},
                               {.path = data("journal"), .access = runtime::Access::read},
@@ -36,7 +39,8 @@ public:
                               {.path = data("run"), .access = runtime::Access::read}};
         for (const settings::CertificatePaths& pair : settings_.tls.certificates) {
             // The folders, since renewed certificates are new files.
-            plan.sandbox.paths.push_back({.path = pair.certificate.parent_path(), .access = runtime::Access::read});
+            plan.sandbox.paths.push_back(
+                {.path = pair.certificate.parent_path(), .access = runtime::Access::read});
             plan.sandbox.paths.push_back({.path = pair.key.parent_path(), .access = runtime::Access::read});
         }
         return plan;
@@ -44,7 +48,8 @@ public:
 
     Result<void> prepare() override {
         if (settings_.tls.certificates.empty()) {
-            if (wants_tls_) return permanent_error("a listener begins with TLS, but tls.certificate is not set");
+            if (wants_tls_)
+                return permanent_error("a listener begins with TLS, but tls.certificate is not set");
             return {};
         }
         net::TlsServerOptions options;
@@ -52,7 +57,9 @@ public:
             options.certificates.push_back({.certificate = pair.certificate, .key = pair.key});
         }
         options.session_tickets = settings_.tls.session_tickets;
-        options.on_problem = [](std::string_view problem) { log::warning("tls.problem", {{"why", problem}}); };
+        options.on_problem = [](std::string_view problem) {
+            log::warning("tls.problem", {{"why", problem}});
+        };
         options.on_reload = [] { log::info("tls.reloaded"); };
         TRY(context, net::TlsServerContext::load(std::move(options)));
         tls_ = std::move(context);
@@ -73,7 +80,8 @@ public:
 
     void reload() override {
         if (!tls_) return;
-        if (const auto reloaded = tls_->reload(); !reloaded) log::warning("tls.problem", {{"why", reloaded.error().what}});
+        if (const auto reloaded = tls_->reload(); !reloaded)
+            log::warning("tls.problem", {{"why", reloaded.error().what}});
     }
     void request_stop() override { server_->request_stop(); }
     bool wait_idle(std::chrono::milliseconds at_most) override { return server_->wait_idle(at_most); }

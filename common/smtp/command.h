@@ -1,5 +1,5 @@
 // SMTP commands as values, parsed by the server and written by the relay (RFC 5321, 4.1; parameters from RFC
-// 1870, 3030, 3461, 4954, 6152, 6531, 8689). Pure; no state.
+// 1870, RFC 3030, RFC 3461, RFC 4954, RFC 6152, RFC 6531, RFC 8689). Pure; no state.
 #pragma once
 
 #include <cstdint>

@@ -69,9 +69,12 @@ Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_c
         if (lines.size() <= 100) lines.push_back(recipient_line(message, recipient));
     }
     for (const auto& [account, recipient] : local) {
-        if (auto correction = quotas ? quotas->correction(account, message.received) : std::nullopt) {
-            made.transaction.parts.push_back(*std::move(correction));
-        }
+        auto correction = quotas ? quotas->correction(account, message.received) : std::nullopt;
+        if (!correction) continue;
+        // A limit that cannot be set now must not refuse the message: an empty ledger part, which always
+        // holds, takes its place.
+        correction->otherwise.push_back(ledger::part({}));
+        made.transaction.parts.push_back(*std::move(correction));
     }
     made.first_deposit = made.transaction.parts.size();
     made.deposits = local.size();

@@ -41,9 +41,11 @@ std::optional<std::uint64_t> Quotas::limit_of(AccountId account) const {
 std::optional<commit::Part> Quotas::correction(AccountId account, Time at) {
     const auto limit = limit_of(account);
     if (!limit) return std::nullopt;
-    const std::lock_guard lock(mutex_);
-    const auto known = applied_.find(account);
-    if (known != applied_.end() && known->second == *limit) return std::nullopt;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto known = confirmed_.find(account);
+        if (known != confirmed_.end() && known->second == *limit) return std::nullopt;
+    }
     std::uint64_t current = 0;
     if (const auto opened = reader_.open(account)) {
         const auto snapshot = opened->snapshot();
@@ -52,8 +54,12 @@ std::optional<commit::Part> Quotas::correction(AccountId account, Time at) {
         if (!info) return std::nullopt;
         current = info->quota_octets;
     }
-    applied_[account] = *limit;
-    if (current == *limit) return std::nullopt;
+    if (current == *limit) {
+        // Only what was read back from the index counts as done.
+        const std::lock_guard lock(mutex_);
+        confirmed_[account] = *limit;
+        return std::nullopt;
+    }
     const store::Change change{at, store::SetQuota{*limit, 0}};
     return commit::Part{store::environment_of(account), store::encode(change), {}};
 }

@@ -51,7 +51,7 @@ private:
     const directory::Directory& directory_;
     store::Reader& reader_;
     std::mutex mutex_;
-    std::map<AccountId, std::uint64_t> applied_;
+    std::map<AccountId, std::uint64_t> confirmed_;
 };
 
 }  // namespace mailstead::deliver

@@ -37,8 +37,8 @@ bool header_is_ascii(int descriptor) {
     return text::is_ascii(std::string_view(bytes).substr(0, mime::header_size(bytes)));
 }
 
-// Where the message begins for others: a Return-Path that smtpd wrote for the mailboxes here does not leave this host
-// (RFC 5321, 4.4).
+// Where the message begins for others: a Return-Path that smtpd wrote for the mailboxes here does not leave
+// this host (RFC 5321, 4.4).
 std::uint64_t start_for_others(int descriptor) {
     constexpr std::string_view kField = "Return-Path:";
     std::string bytes(kLongestReturnPath, '\0');

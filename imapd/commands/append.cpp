@@ -46,7 +46,8 @@ net::Task<Reply> append(Session& session, Command& command) {
     if (!done) co_return reply_to(done.error());
     const auto* appended = std::get_if<store::Appended>(&*done);
     if (appended == nullptr) co_return no("The server did not understand itself", "SERVERBUG");
-    co_return ok("Stored", session.capabilities.has(Capability::uidplus) ? append_uid(*appended) : std::string());
+    co_return ok("Stored",
+                 session.capabilities.has(Capability::uidplus) ? append_uid(*appended) : std::string());
 }
 
 }  // namespace mailstead::imapd::commands

@@ -47,6 +47,7 @@ net::Task<Reply> search(Session& session, Command& command);
 net::Task<Reply> fetch(Session& session, Command& command);
 
 // status.cpp: `MESSAGES 3 UIDNEXT 7` as STATUS and LIST ... RETURN (STATUS ...) show it.
-void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox, std::uint64_t append_limit);
+void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox,
+                  std::uint64_t append_limit);
 
 }  // namespace mailstead::imapd::commands

@@ -1,9 +1,8 @@
 #include "imapd/commands/content.h"
 
+#include <algorithm>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 #include "common/mime/message.h"
 #include "common/mime/message_text.h"
@@ -34,7 +33,8 @@ std::size_t read_file(int fd, std::uint64_t offset, char* into, std::size_t size
     return done;
 }
 
-// Appends bytes of the file. What the page cache holds is taken at once; only a disk that must be waited for costs a trip to the pool.
+// Appends bytes of the file. What the page cache holds is taken at once; only a disk that must be waited for
+// costs a trip to the pool.
 net::Task<void> append_bytes(Session& session, int fd, std::uint64_t offset, std::size_t size) {
     std::string& out = session.out();
     const std::size_t start = out.size();
@@ -42,18 +42,22 @@ net::Task<void> append_bytes(Session& session, int fd, std::uint64_t offset, std
     std::size_t done = read_file(fd, offset, out.data() + start, size, RWF_NOWAIT);
     if (done < size) {
         char* const into = out.data() + start + done;
-        const auto job = [fd, at = offset + done, into, left = size - done] { return read_file(fd, at, into, left, 0); };
+        const auto job = [fd, at = offset + done, into, left = size - done] {
+            return read_file(fd, at, into, left, 0);
+        };
         const auto more = co_await runtime::offload(session.backend.pool(), job);
         if (more) done += *more;
     }
     // The length was announced: what cannot be read is sent as blanks.
-    if (done < size) log::error("imap.message.short", {{"account", session.account.value}, {"missing", size - done}});
+    if (done < size)
+        log::error("imap.message.short", {{"account", session.account.value}, {"missing", size - done}});
 }
 
 net::Task<bool> send_bytes(Session& session, const Content& content) {
     std::uint64_t at = content.range.begin;
     while (at < content.range.end) {
-        const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, content.range.end - at));
+        const std::size_t size =
+            static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, content.range.end - at));
         co_await append_bytes(session, content.file->descriptor.get(), at, size);
         at += size;
         if (session.out().size() < kPiece) continue;
@@ -88,10 +92,14 @@ net::Task<bool> append_parsed(Session& session, const Content& content) {
 
 mime::SectionText section_text(Section::Text text) {
     switch (text) {
-        case Section::Text::content: return mime::SectionText::content;
-        case Section::Text::mime: return mime::SectionText::mime;
-        case Section::Text::text: return mime::SectionText::text;
-        default: return mime::SectionText::header;
+        case Section::Text::content:
+            return mime::SectionText::content;
+        case Section::Text::mime:
+            return mime::SectionText::mime;
+        case Section::Text::text:
+            return mime::SectionText::text;
+        default:
+            return mime::SectionText::header;
     }
 }
 
@@ -99,7 +107,8 @@ void write_section_value(std::string& out, const FetchItem& item, const mime::Me
     const auto range = message.tree().find_section(item.section.part, section_text(item.section.text));
     if (!range) {
         out += "NIL";
-    } else if (item.section.text == Section::Text::header_fields || item.section.text == Section::Text::header_fields_not) {
+    } else if (item.section.text == Section::Text::header_fields ||
+               item.section.text == Section::Text::header_fields_not) {
         write_fields(out, item, message.view(*range));
     } else {
         write_bytes(out, item, message.view(*range));
@@ -139,13 +148,25 @@ void write_value(Worked& worked, const FetchItem& item, const mime::Message& mes
     const auto client = utf8 == proto::Utf8::yes ? mime::ClientText::utf8 : mime::ClientText::ascii;
     std::string& out = worked.text;
     switch (item.kind) {
-        case FetchKind::envelope: mime::write_envelope(out, message, client); return;
-        case FetchKind::body: mime::write_body(out, message, client); return;
-        case FetchKind::body_structure: mime::write_bodystructure(out, message, client); return;
-        case FetchKind::preview: proto::write_string(out, mime::preview(message), utf8); return;
+        case FetchKind::envelope:
+            mime::write_envelope(out, message, client);
+            return;
+        case FetchKind::body:
+            mime::write_body(out, message, client);
+            return;
+        case FetchKind::body_structure:
+            mime::write_bodystructure(out, message, client);
+            return;
+        case FetchKind::preview:
+            proto::write_string(out, mime::preview(message), utf8);
+            return;
         case FetchKind::binary:
-        case FetchKind::binary_size: worked.unknown_encoding = !write_binary(out, item, message); return;
-        default: write_section_value(out, item, message); return;
+        case FetchKind::binary_size:
+            worked.unknown_encoding = !write_binary(out, item, message);
+            return;
+        default:
+            write_section_value(out, item, message);
+            return;
     }
 }
 
@@ -155,7 +176,8 @@ void write_bytes(std::string& out, const FetchItem& item, std::string_view bytes
     if (item.partial) {
         const std::uint64_t begin = std::min<std::uint64_t>(item.partial->offset, bytes.size());
         bytes = bytes.substr(static_cast<std::size_t>(begin));
-        bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(item.partial->count, bytes.size())));
+        bytes = bytes.substr(
+            0, static_cast<std::size_t>(std::min<std::uint64_t>(item.partial->count, bytes.size())));
     }
     if (bytes.empty()) {
         out += "\"\"";
@@ -167,8 +189,9 @@ void write_bytes(std::string& out, const FetchItem& item, std::string_view bytes
 }
 
 void write_fields(std::string& out, const FetchItem& item, std::string_view header) {
-    const auto selection = item.section.text == Section::Text::header_fields ? mime::FieldSelection::only_these
-                                                                              : mime::FieldSelection::all_but_these;
+    const auto selection = item.section.text == Section::Text::header_fields
+                               ? mime::FieldSelection::only_these
+                               : mime::FieldSelection::all_but_these;
     write_bytes(out, item, mime::select_fields(header, item.section.fields, selection));
 }
 
@@ -189,7 +212,8 @@ Worked work_out(const FetchItem& item, const store::OpenMessage& file, proto::Ut
     return worked;
 }
 
-net::Task<bool> send_answer(Session& session, std::string& text, std::vector<Content>& contents, bool& unknown_encoding) {
+net::Task<bool> send_answer(Session& session, std::string& text, std::vector<Content>& contents,
+                            bool& unknown_encoding) {
     if (contents.empty() && session.out().empty()) {
         session.out().swap(text);
         const auto sent = co_await session.connection.flush();

@@ -1,4 +1,5 @@
-// The parts of a FETCH answer that come out of message files: sent from the file in bounded pieces, or worked out on the pool.
+// The parts of a FETCH answer that come out of message files: sent from the file in bounded pieces, or worked
+// out on the pool.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ struct Content {
     proto::Utf8 utf8 = proto::Utf8::no;
 };
 
-// What was worked out; `unknown_encoding` when BINARY met a transfer encoding that nobody knows (RFC 3516, 4.3).
+// What was worked out; `unknown_encoding` when BINARY met a transfer encoding that nobody knows (RFC
+// 3516, 4.3).
 struct Worked {
     std::string text;
     bool unknown_encoding = false;
@@ -48,8 +50,10 @@ void write_fields(std::string& out, const proto::FetchItem& item, std::string_vi
 // A string as literal or "", cut by the item's partial.
 void write_bytes(std::string& out, const proto::FetchItem& item, std::string_view bytes);
 
-// Sends `text` with the contents in their places. Clears both. `unknown_encoding` is set as above. False when the client is gone.
-net::Task<bool> send_answer(Session& session, std::string& text, std::vector<Content>& contents, bool& unknown_encoding);
+// Sends `text` with the contents in their places. Clears both. `unknown_encoding` is set as above. False when
+// the client is gone.
+net::Task<bool> send_answer(Session& session, std::string& text, std::vector<Content>& contents,
+                            bool& unknown_encoding);
 
 }  // namespace commands
 }  // namespace mailstead::imapd

@@ -1,4 +1,5 @@
-// EXPUNGE, UID EXPUNGE (RFC 9051, 6.4.3; RFC 4315, 2.1). The untagged answers come with the updates behind every command.
+// EXPUNGE, UID EXPUNGE (RFC 9051, 6.4.3; RFC 4315, 2.1). The untagged answers come with the updates behind
+// every command.
 #include "imapd/commands/commands.h"
 
 namespace mailstead::imapd::commands {

@@ -8,7 +8,8 @@ namespace {
 enum class Chunk : std::uint8_t { last, more, failed };
 
 // One chunk of answers, under one snapshot. `left` is what remains.
-Chunk write_chunk(Session& session, const proto::Fetch& request, FetchWriter& writer, store::UidSet& left, FetchOutcome& outcome) {
+Chunk write_chunk(Session& session, const proto::Fetch& request, FetchWriter& writer, store::UidSet& left,
+                  FetchOutcome& outcome) {
     const auto now = session.snapshot();
     if (!now) {
         outcome.failure = now.error();
@@ -23,8 +24,9 @@ Chunk write_chunk(Session& session, const proto::Fetch& request, FetchWriter& wr
         return !writer.is_full();
     };
     const MailboxId mailbox = session.selected->info.id;
-    const auto done = request.changed_since ? now->changed_since(mailbox, ModSeq(*request.changed_since), left, visit)
-                                            : now->messages(mailbox, left, visit);
+    const auto done = request.changed_since
+                          ? now->changed_since(mailbox, ModSeq(*request.changed_since), left, visit)
+                          : now->messages(mailbox, left, visit);
     if (!done) {
         outcome.failure = done.error();
         return Chunk::failed;
@@ -41,7 +43,8 @@ bool sets_seen(const proto::Fetch& request) {
     return false;
 }
 
-// RFC 9051, 6.4.5: fetching a body marks the message. When the writer is away the body can be read all the same.
+// RFC 9051, 6.4.5: fetching a body marks the message. When the writer is away the body can be read all the
+// same.
 net::Task<store::UidSet> mark_seen(Session& session, const store::UidSet& uids) {
     store::StoreFlags change;
     change.mailbox = session.selected->info.id;
@@ -78,7 +81,8 @@ void tell_vanished(Session& session, const proto::Fetch& request) {
     }
     store::UidSet below;
     if (view.next.value > 1) below.add(store::UidRange{1, view.next.value - 1});
-    const auto gone = now->vanished_since(view.info.id, ModSeq(*request.changed_since), named.intersected(below));
+    const auto gone =
+        now->vanished_since(view.info.id, ModSeq(*request.changed_since), named.intersected(below));
     if (!gone || gone->empty()) return;
     session.out() += "* VANISHED (EARLIER) ";
     write_uids(session.out(), *gone);
@@ -87,7 +91,8 @@ void tell_vanished(Session& session, const proto::Fetch& request) {
 
 }  // namespace
 
-net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids, store::UidSet newly_seen) {
+net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids,
+                                     store::UidSet newly_seen) {
     FetchOutcome outcome;
     FetchWriter writer(session, request, newly_seen);
     Chunk chunk = uids.empty() ? Chunk::last : Chunk::more;
@@ -101,7 +106,9 @@ net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& reque
             const auto sent = co_await session.connection.flush();
             if (!sent) outcome.alive = false;
         }
-        if (outcome.alive) outcome.alive = co_await send_answer(session, writer.text, writer.contents, outcome.unknown_encoding);
+        if (outcome.alive)
+            outcome.alive =
+                co_await send_answer(session, writer.text, writer.contents, outcome.unknown_encoding);
         if (!outcome.alive) break;
     }
     co_return outcome;
@@ -109,11 +116,13 @@ net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& reque
 
 net::Task<Reply> fetch(Session& session, Command& command) {
     const auto& request = std::get<proto::Fetch>(command.arguments);
-    if (request.vanished && !session.enabled.qresync) co_return bad("ENABLE QRESYNC first");  // RFC 7162, 3.2.6
+    if (request.vanished && !session.enabled.qresync)
+        co_return bad("ENABLE QRESYNC first");  // RFC 7162, 3.2.6
     const auto uids = session.resolve(request.messages, request.uid);
     if (!uids) co_return bad(std::string(uids.error().what));
     bool knows_mod_seq = request.changed_since.has_value();
-    for (const proto::FetchItem& item : request.items) knows_mod_seq = knows_mod_seq || item.kind == proto::FetchKind::mod_seq;
+    for (const proto::FetchItem& item : request.items)
+        knows_mod_seq = knows_mod_seq || item.kind == proto::FetchKind::mod_seq;
     if (knows_mod_seq) session.enable_condstore();
     if (request.vanished) tell_vanished(session, request);
 
@@ -129,7 +138,8 @@ net::Task<Reply> fetch(Session& session, Command& command) {
     if (outcome.failure) co_return reply_to(*outcome.failure);
     if (outcome.unknown_encoding) co_return no("A part is in an unknown encoding", "UNKNOWN-CTE");
     // RFC 5530, 3: somebody else expunged some; the client hears of it as soon as numbers may shift.
-    if (!request.uid && !request.changed_since && outcome.answered < asked) co_return ok("That is all", "EXPUNGEISSUED");
+    if (!request.uid && !request.changed_since && outcome.answered < asked)
+        co_return ok("That is all", "EXPUNGEISSUED");
     co_return ok("That is all");
 }
 

@@ -21,9 +21,10 @@ struct FetchOutcome {
     std::optional<store::Failure> failure;
 };
 
-// Writes what the request asks for about each of `uids` that exists, in chunks, each read under its own snapshot. Messages of
-// `newly_seen` get FLAGS although nobody asked.
-net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids, store::UidSet newly_seen);
+// Writes what the request asks for about each of `uids` that exists, in chunks, each read under its own
+// snapshot. Messages of `newly_seen` get FLAGS although nobody asked.
+net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids,
+                                     store::UidSet newly_seen);
 
 // Writes the answer for one message after another of one chunk.
 class FetchWriter {

@@ -1,7 +1,6 @@
-#include "imapd/commands/fetch_answer.h"
-
 #include <algorithm>
 
+#include "imapd/commands/fetch_answer.h"
 #include "imapd/commands/ids.h"
 
 namespace mailstead::imapd::commands {
@@ -17,24 +16,42 @@ std::chrono::sys_seconds seconds(Time time) {
 
 std::string_view name_of(FetchKind kind) {
     switch (kind) {
-        case FetchKind::flags: return "FLAGS ";
-        case FetchKind::uid: return "UID ";
-        case FetchKind::internal_date: return "INTERNALDATE ";
-        case FetchKind::size: return "RFC822.SIZE ";
-        case FetchKind::envelope: return "ENVELOPE ";
-        case FetchKind::body: return "BODY ";
-        case FetchKind::body_structure: return "BODYSTRUCTURE ";
-        case FetchKind::mod_seq: return "MODSEQ (";
-        case FetchKind::email_id: return "EMAILID (";
-        case FetchKind::thread_id: return "THREADID ";
-        case FetchKind::save_date: return "SAVEDATE ";
-        case FetchKind::preview: return "PREVIEW ";
-        case FetchKind::rfc822: return "RFC822 ";
-        case FetchKind::rfc822_header: return "RFC822.HEADER ";
-        case FetchKind::rfc822_text: return "RFC822.TEXT ";
-        case FetchKind::section: return "BODY[";
-        case FetchKind::binary: return "BINARY[";
-        case FetchKind::binary_size: return "BINARY.SIZE[";
+        case FetchKind::flags:
+            return "FLAGS ";
+        case FetchKind::uid:
+            return "UID ";
+        case FetchKind::internal_date:
+            return "INTERNALDATE ";
+        case FetchKind::size:
+            return "RFC822.SIZE ";
+        case FetchKind::envelope:
+            return "ENVELOPE ";
+        case FetchKind::body:
+            return "BODY ";
+        case FetchKind::body_structure:
+            return "BODYSTRUCTURE ";
+        case FetchKind::mod_seq:
+            return "MODSEQ (";
+        case FetchKind::email_id:
+            return "EMAILID (";
+        case FetchKind::thread_id:
+            return "THREADID ";
+        case FetchKind::save_date:
+            return "SAVEDATE ";
+        case FetchKind::preview:
+            return "PREVIEW ";
+        case FetchKind::rfc822:
+            return "RFC822 ";
+        case FetchKind::rfc822_header:
+            return "RFC822.HEADER ";
+        case FetchKind::rfc822_text:
+            return "RFC822.TEXT ";
+        case FetchKind::section:
+            return "BODY[";
+        case FetchKind::binary:
+            return "BINARY[";
+        case FetchKind::binary_size:
+            return "BINARY.SIZE[";
     }
     return "";
 }
@@ -44,7 +61,8 @@ bool has_section(FetchKind kind) {
 }
 
 bool is_fields(const FetchItem& item) {
-    return item.section.text == Section::Text::header_fields || item.section.text == Section::Text::header_fields_not;
+    return item.section.text == Section::Text::header_fields ||
+           item.section.text == Section::Text::header_fields_not;
 }
 
 // The older names mean sections (RFC 3501, 6.4.5).
@@ -59,7 +77,8 @@ Section::Text text_of(const FetchItem& item) {
 FetchWriter::FetchWriter(const Session& session, const proto::Fetch& request, const store::UidSet& newly_seen)
     : session_(session), newly_seen_(newly_seen), utf8_(session.enabled.strings() == proto::Utf8::yes) {
     const auto asks = [&](FetchKind kind) {
-        return std::any_of(request.items.begin(), request.items.end(), [kind](const FetchItem& item) { return item.kind == kind; });
+        return std::any_of(request.items.begin(), request.items.end(),
+                           [kind](const FetchItem& item) { return item.kind == kind; });
     };
     asks_flags_ = asks(FetchKind::flags);
     asks_mod_seq_ = asks(FetchKind::mod_seq);
@@ -138,11 +157,16 @@ void FetchWriter::write_item(const Prepared& prepared) {
     const store::MessageInfo& message = *current_.message;
     text += prepared.label;
     switch (prepared.item->kind) {
-        case FetchKind::flags: return write_flag_list(text, message.flags, session_.keywords);
-        case FetchKind::uid: return proto::write_number(text, message.uid.value);
-        case FetchKind::internal_date: return proto::write_date_time(text, seconds(message.internal_date));
-        case FetchKind::save_date: return proto::write_date_time(text, seconds(message.save_date));
-        case FetchKind::size: return proto::write_number(text, message.size);
+        case FetchKind::flags:
+            return write_flag_list(text, message.flags, session_.keywords);
+        case FetchKind::uid:
+            return proto::write_number(text, message.uid.value);
+        case FetchKind::internal_date:
+            return proto::write_date_time(text, seconds(message.internal_date));
+        case FetchKind::save_date:
+            return proto::write_date_time(text, seconds(message.save_date));
+        case FetchKind::size:
+            return proto::write_number(text, message.size);
         case FetchKind::mod_seq:
             proto::write_number(text, message.modseq.value);
             text += ')';
@@ -160,19 +184,23 @@ void FetchWriter::write_item(const Prepared& prepared) {
             write_id(text, message.thread);
             text += ')';
             return;
-        case FetchKind::envelope: return write_cached(prepared, cached() ? cached()->envelope(utf8_) : std::string_view());
-        case FetchKind::body: return write_cached(prepared, cached() ? cached()->body(utf8_) : std::string_view());
+        case FetchKind::envelope:
+            return write_cached(prepared, cached() ? cached()->envelope(utf8_) : std::string_view());
+        case FetchKind::body:
+            return write_cached(prepared, cached() ? cached()->body(utf8_) : std::string_view());
         case FetchKind::body_structure:
             return write_cached(prepared, cached() ? cached()->body_structure(utf8_) : std::string_view());
         case FetchKind::preview:
             if (cached() == nullptr) return add_content(prepared, Content::Kind::parsed, {});
             return proto::write_string(text, cached()->preview(), utf8_ ? proto::Utf8::yes : proto::Utf8::no);
         case FetchKind::binary:
-        case FetchKind::binary_size: return add_content(prepared, Content::Kind::parsed, {});
+        case FetchKind::binary_size:
+            return add_content(prepared, Content::Kind::parsed, {});
         case FetchKind::section:
         case FetchKind::rfc822:
         case FetchKind::rfc822_header:
-        case FetchKind::rfc822_text: return write_section(prepared);
+        case FetchKind::rfc822_text:
+            return write_section(prepared);
     }
 }
 
@@ -183,10 +211,13 @@ void FetchWriter::write_cached(const Prepared& prepared, std::string_view value)
 }
 
 void FetchWriter::write_section(const Prepared& prepared) {
-    if (prepared.fields && cached() != nullptr && !prepared.item->partial) return write_header_fields(prepared);
+    if (prepared.fields && cached() != nullptr && !prepared.item->partial)
+        return write_header_fields(prepared);
     const FetchItem& item = *prepared.item;
-    if (cached() == nullptr || cached()->has_bare_lf()) return add_content(prepared, Content::Kind::parsed, {});
-    if (!item.section.part.empty() && parts() == nullptr) return add_content(prepared, Content::Kind::parsed, {});
+    if (cached() == nullptr || cached()->has_bare_lf())
+        return add_content(prepared, Content::Kind::parsed, {});
+    if (!item.section.part.empty() && parts() == nullptr)
+        return add_content(prepared, Content::Kind::parsed, {});
     write_range(prepared, find_range(item));
 }
 
@@ -212,10 +243,14 @@ std::optional<mime::ByteRange> FetchWriter::find_range(const FetchItem& item) {
         return mime::ByteRange{0, header};
     }
     switch (wanted) {
-        case Section::Text::content: return parts()->find_section(item.section.part, mime::SectionText::content);
-        case Section::Text::text: return parts()->find_section(item.section.part, mime::SectionText::text);
-        case Section::Text::mime: return parts()->find_section(item.section.part, mime::SectionText::mime);
-        default: return parts()->find_section(item.section.part, mime::SectionText::header);
+        case Section::Text::content:
+            return parts()->find_section(item.section.part, mime::SectionText::content);
+        case Section::Text::text:
+            return parts()->find_section(item.section.part, mime::SectionText::text);
+        case Section::Text::mime:
+            return parts()->find_section(item.section.part, mime::SectionText::mime);
+        default:
+            return parts()->find_section(item.section.part, mime::SectionText::header);
     }
 }
 
@@ -249,7 +284,8 @@ void FetchWriter::add_content(const Prepared& prepared, Content::Kind kind, mime
         return;
     }
     contents.push_back({text.size(), kind, current_.file, range, prepared.item, session_.enabled.strings()});
-    pending_ += static_cast<std::size_t>(kind == Content::Kind::parsed ? current_.message->size : range.size());
+    pending_ +=
+        static_cast<std::size_t>(kind == Content::Kind::parsed ? current_.message->size : range.size());
 }
 
 const store::CachedMessage* FetchWriter::cached() {

@@ -22,7 +22,8 @@ net::Task<Reply> logout(Session& session, Command&) {
     co_return ok("Logged out");
 }
 
-// RFC 2971. What the client says of itself is worth a log line and nothing else: behaviour must not depend on it.
+// RFC 2971. What the client says of itself is worth a log line and nothing else: behaviour must not depend on
+// it.
 net::Task<Reply> id(Session& session, Command& command) {
     const auto& fields = std::get<proto::IdParameters>(command.arguments).fields;
     std::string said;

@@ -21,11 +21,12 @@ using Entries = std::map<std::string, Entry, std::less<>>;
 
 class Lister {
 public:
-    Lister(const proto::List& wanted, const std::vector<store::MailboxInfo>& mailboxes, const std::vector<MailboxName>& subscriptions)
+    Lister(const proto::List& wanted, const std::vector<store::MailboxInfo>& mailboxes,
+           const std::vector<MailboxName>& subscriptions)
         : wanted_(wanted) {
         for (const std::string& pattern : wanted.patterns) {
-            patterns_.push_back(
-                proto::simplify_list_pattern(proto::join_reference(wanted.reference, pattern, MailboxName::kSeparator)));
+            patterns_.push_back(proto::simplify_list_pattern(
+                proto::join_reference(wanted.reference, pattern, MailboxName::kSeparator)));
         }
         for (const auto& mailbox : mailboxes) entries_[mailbox.name.utf8()].mailbox = &mailbox;
         for (const auto& name : subscriptions) entries_[name.utf8()].subscribed = true;
@@ -36,7 +37,8 @@ public:
     void each(Write&& write) const {
         for (const auto& [name, entry] : entries_) {
             if (!matches(name)) continue;
-            if (chosen(entry) || (wanted_.recursive_match && entry.above_chosen) || (wanted_.lsub && entry.above_hidden)) {
+            if (chosen(entry) || (wanted_.recursive_match && entry.above_chosen) ||
+                (wanted_.lsub && entry.above_hidden)) {
                 write(name, entry);
             }
         }
@@ -46,13 +48,15 @@ public:
     bool chosen(const Entry& entry) const {
         if (wanted_.subscribed_only && !entry.subscribed) return false;
         if (!wanted_.subscribed_only && entry.mailbox == nullptr) return false;
-        const bool special = entry.mailbox != nullptr && entry.mailbox->special_use != store::SpecialUse::none;
+        const bool special =
+            entry.mailbox != nullptr && entry.mailbox->special_use != store::SpecialUse::none;
         return !wanted_.special_use_only || special;
     }
 
     bool has_children(std::string_view name) const {
         const std::string start = std::string(name) + MailboxName::kSeparator;
-        for (auto at = entries_.lower_bound(start); at != entries_.end() && at->first.starts_with(start); ++at) {
+        for (auto at = entries_.lower_bound(start); at != entries_.end() && at->first.starts_with(start);
+             ++at) {
             if (at->second.mailbox != nullptr) return true;
         }
         return false;
@@ -71,7 +75,8 @@ private:
             if (chosen(entry)) found.emplace_back(name, matches(name));
         }
         for (const auto& [name, listed] : found) {
-            for (std::size_t cut = name.rfind('/'); cut != std::string::npos && cut != 0; cut = name.rfind('/', cut - 1)) {
+            for (std::size_t cut = name.rfind('/'); cut != std::string::npos && cut != 0;
+                 cut = name.rfind('/', cut - 1)) {
                 Entry& above = entries_[name.substr(0, cut)];
                 above.above_chosen = true;
                 if (!listed) above.above_hidden = true;
@@ -89,7 +94,8 @@ public:
     LineWriter(Session& session, const proto::List& wanted, const Lister& lister)
         : session_(session), wanted_(wanted), lister_(lister) {}
 
-    // mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox [SP mbox-list-extended]
+    // mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox [SP
+    // mbox-list-extended]
     void write(const std::string& name, const Entry& entry) {
         const auto parsed = MailboxName::parse(name);
         if (!parsed) return;
@@ -112,7 +118,8 @@ private:
         } else if (entry.mailbox == nullptr) {
             add("\\NonExistent");
         }
-        if (!wanted_.lsub && entry.subscribed && (wanted_.subscribed_only || wanted_.return_subscribed)) add("\\Subscribed");
+        if (!wanted_.lsub && entry.subscribed && (wanted_.subscribed_only || wanted_.return_subscribed))
+            add("\\Subscribed");
         if (session_.capabilities.has(Capability::children)) {
             add(lister_.has_children(name) ? "\\HasChildren" : "\\HasNoChildren");
         }

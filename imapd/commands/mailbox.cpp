@@ -4,7 +4,8 @@
 
 namespace mailstead::imapd::commands {
 
-// RFC 9051, 6.3.4; RFC 6154, 3. Missing parents are made by the store: a hole in the tree loses mail in some clients.
+// RFC 9051, 6.3.4; RFC 6154, 3. Missing parents are made by the store: a hole in the tree loses mail in some
+// clients.
 net::Task<Reply> create(Session& session, Command& command) {
     auto& wanted = std::get<proto::Create>(command.arguments);
     store::CreateMailbox change;
@@ -64,7 +65,8 @@ net::Task<Reply> subscribe(Session& session, Command& command) {
     co_return ok(wanted ? "Subscribed" : "Unsubscribed");
 }
 
-void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox, std::uint64_t append_limit) {
+void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox,
+                  std::uint64_t append_limit) {
     bool first = true;
     const auto number = [&](bool wanted, std::string_view name, std::uint64_t value) {
         if (!wanted) return;
@@ -80,7 +82,8 @@ void write_status(std::string& out, const proto::StatusItems& items, const store
     number(items.uidvalidity, "UIDVALIDITY", mailbox.uidvalidity.value);
     number(items.unseen, "UNSEEN", mailbox.unseen);
     number(items.deleted, "DELETED", mailbox.deleted);
-    number(items.deleted_storage, "DELETED-STORAGE", mailbox.deleted_octets / 1024 + (mailbox.deleted_octets % 1024 != 0 ? 1 : 0));
+    number(items.deleted_storage, "DELETED-STORAGE",
+           mailbox.deleted_octets / 1024 + (mailbox.deleted_octets % 1024 != 0 ? 1 : 0));
     number(items.size, "SIZE", mailbox.octets);
     number(items.highest_mod_seq, "HIGHESTMODSEQ", mailbox.highestmodseq.value);
     number(items.append_limit, "APPENDLIMIT", append_limit);

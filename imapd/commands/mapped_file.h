@@ -1,10 +1,9 @@
 // A file's bytes in the address space, for parsing.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstdint>
 #include <string_view>
+#include <sys/mman.h>
 
 namespace mailstead::imapd {
 
@@ -21,7 +20,9 @@ public:
     MappedFile& operator=(const MappedFile&) = delete;
 
     bool ok() const { return address_ != MAP_FAILED; }
-    std::string_view bytes() const { return size_ == 0 ? std::string_view() : std::string_view(static_cast<const char*>(address_), size_); }
+    std::string_view bytes() const {
+        return size_ == 0 ? std::string_view() : std::string_view(static_cast<const char*>(address_), size_);
+    }
 
 private:
     void* address_ = nullptr;

@@ -1,4 +1,5 @@
-// GETQUOTA, GETQUOTAROOT (RFC 9208): one root, "", for the whole account; its storage in units of 1,024 octets.
+// GETQUOTA, GETQUOTAROOT (RFC 9208): one root, "", for the whole account; its storage in units of 1,024
+// octets.
 #include "imapd/commands/commands.h"
 
 namespace mailstead::imapd::commands {

@@ -43,15 +43,15 @@ struct Reading {
     bool is_full() const { return files.size() >= kFilesPerSlice || bytes >= kBytesPerSlice; }
 };
 
-bool matches_bytes(const SearchNode& plan, const std::vector<std::string>& words, const store::MessageInfo& info,
-                   std::string_view bytes) {
+bool matches_bytes(const SearchNode& plan, const std::vector<std::string>& words,
+                   const store::MessageInfo& info, std::string_view bytes) {
     if (cannot_match(bytes, words)) return false;
     const mime::Message message = mime::Message::parse(bytes);
     return SearchSubject(info, message).test(plan) == Match::yes;
 }
 
-bool matches_file(const SearchNode& plan, const std::vector<std::string>& words, const store::MessageInfo& info,
-                  const store::OpenMessage& file) {
+bool matches_file(const SearchNode& plan, const std::vector<std::string>& words,
+                  const store::MessageInfo& info, const store::OpenMessage& file) {
     if (file.size > kLargestRead) {
         const MappedFile mapped(file.descriptor.get(), file.size);
         return mapped.ok() && matches_bytes(plan, words, info, mapped.bytes());
@@ -60,15 +60,18 @@ bool matches_file(const SearchNode& plan, const std::vector<std::string>& words,
     bytes.resize(static_cast<std::size_t>(file.size));
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const ssize_t n = ::pread(file.descriptor.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+        const ssize_t n = ::pread(file.descriptor.get(), bytes.data() + done, bytes.size() - done,
+                                  static_cast<off_t>(done));
         if (n <= 0) return false;
         done += static_cast<std::size_t>(n);
     }
     return matches_bytes(plan, words, info, bytes);
 }
 
-// Tests messages by the index; those that it cannot decide go to `reading`. Removes what was looked at from `left`.
-store::Outcome<void> search_slice(Session& session, const SearchNode& plan, store::UidSet& left, Found& found, Reading& reading) {
+// Tests messages by the index; those that it cannot decide go to `reading`. Removes what was looked at from
+// `left`.
+store::Outcome<void> search_slice(Session& session, const SearchNode& plan, store::UidSet& left, Found& found,
+                                  Reading& reading) {
     TRY(now, session.snapshot());
     std::size_t looked_at = 0;
     Uid last;
@@ -99,7 +102,8 @@ net::Task<void> read_files(Session& session, const SearchNode& plan, Reading& re
     const auto job = [&plan, &reading] {
         const std::vector<std::string> words = indispensable_words(plan);
         std::vector<bool> matches;
-        for (const auto& [info, file] : reading.files) matches.push_back(matches_file(plan, words, info, file));
+        for (const auto& [info, file] : reading.files)
+            matches.push_back(matches_file(plan, words, info, file));
         return matches;
     };
     const auto matches = co_await runtime::offload(session.backend.pool(), job);
@@ -117,7 +121,8 @@ net::Task<store::Outcome<Found>> find(Session& session, const proto::Search& req
         auto now = session.snapshot();
         if (!now) co_return now.error();
         if (auto names = now->keywords()) session.keywords = *std::move(names);
-        const SearchContext context{session.selected->messages, session.selected->saved_result, session.keywords, mailstead::now()};
+        const SearchContext context{session.selected->messages, session.selected->saved_result,
+                                    session.keywords, mailstead::now()};
         plan = plan_search(request.key, context);
         const MailboxId mailbox = session.selected->info.id;
         const auto existing = now->uids(mailbox);

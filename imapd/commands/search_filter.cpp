@@ -29,13 +29,15 @@ void collect(const SearchNode& node, std::vector<std::string>& words) {
     if (node.op == SearchOp::all_of) {
         for (const SearchNode& child : node.children) collect(child, words);
     }
-    const bool looks_for_text = node.op == SearchOp::text || node.op == SearchOp::body || node.op == SearchOp::header;
+    const bool looks_for_text =
+        node.op == SearchOp::text || node.op == SearchOp::body || node.op == SearchOp::header;
     if (!looks_for_text || !node.plain_pattern) return;
     std::string word = longest_word(node.pattern);
     if (word.size() >= kShortestWord) words.push_back(std::move(word));
 }
 
-// What makes the text differ from the bytes: 8-bit charsets, ISO-2022 escapes, encoded words, transfer encodings, UTF-7, RFC 2231, HZ.
+// What makes the text differ from the bytes: 8-bit charsets, ISO-2022 escapes, encoded words, transfer
+// encodings, UTF-7, RFC 2231, HZ.
 bool says_everything_plainly(std::string_view message) {
     for (const char c : message) {
         if (static_cast<unsigned char>(c) >= 0x80 || c == '\x1B') return false;
@@ -60,8 +62,10 @@ std::size_t find_word(std::string_view text, std::string_view word) {
     const char low = word.front();
     const char high = text::to_upper(low);
     const auto next = [&](char c, std::size_t from) {
-        const void* at = from < text.size() ? std::memchr(text.data() + from, c, text.size() - from) : nullptr;
-        return at == nullptr ? text.size() : static_cast<std::size_t>(static_cast<const char*>(at) - text.data());
+        const void* at =
+            from < text.size() ? std::memchr(text.data() + from, c, text.size() - from) : nullptr;
+        return at == nullptr ? text.size()
+                             : static_cast<std::size_t>(static_cast<const char*>(at) - text.data());
     };
     std::size_t a = next(low, 0);
     std::size_t b = low == high ? text.size() : next(high, 0);
@@ -69,7 +73,9 @@ std::size_t find_word(std::string_view text, std::string_view word) {
         const std::size_t at = std::min(a, b);
         if (at + word.size() > text.size()) return std::string_view::npos;
         const auto same = [](char x, char y) { return x == text::to_lower(y); };
-        if (std::equal(word.begin() + 1, word.end(), text.begin() + static_cast<std::ptrdiff_t>(at) + 1, same)) return at;
+        if (std::equal(word.begin() + 1, word.end(), text.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                       same))
+            return at;
         if (at == a) a = next(low, at + 1);
         if (at == b) b = next(high, at + 1);
     }

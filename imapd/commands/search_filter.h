@@ -9,11 +9,12 @@
 
 namespace mailstead::imapd::commands {
 
-// Words, in lower case and without blanks, one of each key at the top of the conjunction that looks for text: a message whose bytes
-// say everything plainly must contain all of them. Empty when there are none.
+// Words, in lower case and without blanks, one of each key at the top of the conjunction that looks for text:
+// a message whose bytes say everything plainly must contain all of them. Empty when there are none.
 std::vector<std::string> indispensable_words(const SearchNode& plan);
 
-// Whether the message is plain ASCII without transfer encodings, encoded words or escapes, and lacks one of the words.
+// Whether the message is plain ASCII without transfer encodings, encoded words or escapes, and lacks one of
+// the words.
 bool cannot_match(std::string_view message, const std::vector<std::string>& words);
 
 // The position of `word` (lower case) in `text`, ASCII case aside; npos if it is not there.

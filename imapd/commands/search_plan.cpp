@@ -36,11 +36,14 @@ Match test_day(std::int64_t day, std::int64_t wanted, SearchOp op) {
     switch (op) {
         case SearchOp::before:
         case SearchOp::sent_before:
-        case SearchOp::saved_before: return to_match(day < wanted);
+        case SearchOp::saved_before:
+            return to_match(day < wanted);
         case SearchOp::on:
         case SearchOp::sent_on:
-        case SearchOp::saved_on: return to_match(day == wanted);
-        default: return to_match(day >= wanted);
+        case SearchOp::saved_on:
+            return to_match(day == wanted);
+        default:
+            return to_match(day >= wanted);
     }
 }
 
@@ -48,7 +51,8 @@ store::UidSet uids_of(const SearchKey& key, const SearchContext& context) {
     if (key.set.is_saved_result()) return context.saved_result.value_or(store::UidSet());
     store::UidSet uids;
     if (key.op == SearchOp::uid) {
-        for (const auto r : key.set.resolve(context.messages.last().value)) uids.add(store::UidRange{r.first, r.last});
+        for (const auto r : key.set.resolve(context.messages.last().value))
+            uids.add(store::UidRange{r.first, r.last});
         return uids;
     }
     for (const auto r : key.set.resolve(context.messages.count())) {
@@ -80,13 +84,25 @@ SearchNode plan_search(const SearchKey& key, const SearchContext& context) {
     node.number = key.number;
     switch (key.op) {
         case SearchOp::sequence:
-        case SearchOp::uid: node.set = uids_of(key, context); break;
-        case SearchOp::keyword: node.keyword = find_keyword(context.keywords, key.text); break;
+        case SearchOp::uid:
+            node.set = uids_of(key, context);
+            break;
+        case SearchOp::keyword:
+            node.keyword = find_keyword(context.keywords, key.text);
+            break;
         case SearchOp::older:
-        case SearchOp::younger: node.begin = seconds(context.now) - static_cast<std::int64_t>(key.number); break;
-        case SearchOp::email_id: node.number = read_id('M', key.text).value_or(0); break;
-        case SearchOp::thread_id: node.number = read_id('T', key.text).value_or(0); break;
-        case SearchOp::header: plan_header(node, key); [[fallthrough]];
+        case SearchOp::younger:
+            node.begin = seconds(context.now) - static_cast<std::int64_t>(key.number);
+            break;
+        case SearchOp::email_id:
+            node.number = read_id('M', key.text).value_or(0);
+            break;
+        case SearchOp::thread_id:
+            node.number = read_id('T', key.text).value_or(0);
+            break;
+        case SearchOp::header:
+            plan_header(node, key);
+            [[fallthrough]];
         case SearchOp::body:
         case SearchOp::text:
             node.pattern = mime::fold_for_search(key.text);
@@ -102,38 +118,57 @@ SearchNode plan_search(const SearchKey& key, const SearchContext& context) {
 
 Match SearchSubject::test(const SearchNode& node) {
     switch (node.op) {
-        case SearchOp::all: return Match::yes;
-        case SearchOp::none: return Match::no;
-        case SearchOp::all_of: return test_all_of(node);
-        case SearchOp::any_of: return test_any_of(node);
+        case SearchOp::all:
+            return Match::yes;
+        case SearchOp::none:
+            return Match::no;
+        case SearchOp::all_of:
+            return test_all_of(node);
+        case SearchOp::any_of:
+            return test_any_of(node);
         case SearchOp::negation: {
             const Match inner = test(node.children.front());
             return inner == Match::unknown ? inner : to_match(inner == Match::no);
         }
         case SearchOp::sequence:
-        case SearchOp::uid: return to_match(node.set.contains(info_.uid));
-        case SearchOp::flag: return to_match((info_.flags.system.bits() & node.number) != 0);
+        case SearchOp::uid:
+            return to_match(node.set.contains(info_.uid));
+        case SearchOp::flag:
+            return to_match((info_.flags.system.bits() & node.number) != 0);
         case SearchOp::keyword:
-            return to_match(node.keyword >= 0 && info_.flags.keywords.has(static_cast<std::size_t>(node.keyword)));
+            return to_match(node.keyword >= 0 &&
+                            info_.flags.keywords.has(static_cast<std::size_t>(node.keyword)));
         case SearchOp::before:
         case SearchOp::on:
-        case SearchOp::since: return test_day(day_of(seconds(info_.internal_date)), node.begin, node.op);
+        case SearchOp::since:
+            return test_day(day_of(seconds(info_.internal_date)), node.begin, node.op);
         case SearchOp::saved_before:
         case SearchOp::saved_on:
-        case SearchOp::saved_since: return test_day(day_of(seconds(info_.save_date)), node.begin, node.op);
+        case SearchOp::saved_since:
+            return test_day(day_of(seconds(info_.save_date)), node.begin, node.op);
         case SearchOp::sent_before:
         case SearchOp::sent_on:
-        case SearchOp::sent_since: return test_sent(node);
-        case SearchOp::older: return to_match(seconds(info_.internal_date) <= node.begin);
-        case SearchOp::younger: return to_match(seconds(info_.internal_date) >= node.begin);
-        case SearchOp::larger: return to_match(info_.size > node.number);
-        case SearchOp::smaller: return to_match(info_.size < node.number);
-        case SearchOp::mod_seq: return to_match(info_.modseq.value >= node.number);
-        case SearchOp::email_id: return to_match(node.number != 0 && info_.message.value == node.number);
-        case SearchOp::thread_id: return to_match(node.number != 0 && info_.thread.value == node.number);
-        case SearchOp::header: return test_header(node);
+        case SearchOp::sent_since:
+            return test_sent(node);
+        case SearchOp::older:
+            return to_match(seconds(info_.internal_date) <= node.begin);
+        case SearchOp::younger:
+            return to_match(seconds(info_.internal_date) >= node.begin);
+        case SearchOp::larger:
+            return to_match(info_.size > node.number);
+        case SearchOp::smaller:
+            return to_match(info_.size < node.number);
+        case SearchOp::mod_seq:
+            return to_match(info_.modseq.value >= node.number);
+        case SearchOp::email_id:
+            return to_match(node.number != 0 && info_.message.value == node.number);
+        case SearchOp::thread_id:
+            return to_match(node.number != 0 && info_.thread.value == node.number);
+        case SearchOp::header:
+            return test_header(node);
         case SearchOp::body:
-        case SearchOp::text: return test_text(node);
+        case SearchOp::text:
+            return test_text(node);
     }
     return Match::no;
 }
@@ -162,9 +197,11 @@ Match SearchSubject::test_any_of(const SearchNode& node) {
 Match SearchSubject::test_sent(const SearchNode& node) {
     if (message_ != nullptr) {
         const auto value = mime::find_value(message_->header(mime::kRootPart), "Date");
-        const auto date = value ? mime::parse_message_date(*value) : Parsed<mime::DateTime>(ParseError("no date", 0));
+        const auto date =
+            value ? mime::parse_message_date(*value) : Parsed<mime::DateTime>(ParseError("no date", 0));
         if (!date) return Match::no;
-        return test_day(std::chrono::sys_days(date->local_date()).time_since_epoch().count() * kDay, node.begin, node.op);
+        return test_day(std::chrono::sys_days(date->local_date()).time_since_epoch().count() * kDay,
+                        node.begin, node.op);
     }
     if (cached() == nullptr) return Match::unknown;
     const auto sent = cached()->sent_date();
@@ -178,7 +215,8 @@ Match SearchSubject::test_header(const SearchNode& node) {
     // Fields that lie apart are fetched for this key alone.
     std::optional<store::CachedMessage> with_rare;
     if (node.request->wants_rare()) with_rare = snapshot_->cached(info_.message, *node.request);
-    const store::CachedMessage* record = node.request->wants_rare() ? (with_rare ? &*with_rare : nullptr) : cached();
+    const store::CachedMessage* record =
+        node.request->wants_rare() ? (with_rare ? &*with_rare : nullptr) : cached();
     if (record == nullptr) return Match::unknown;
     thread_local std::string fields;
     fields.clear();
@@ -195,7 +233,8 @@ bool SearchSubject::contains(const SearchNode& node, std::string_view fields) co
         const bool plain = node.plain_pattern && text::is_ascii(body) && !mime::has_encoded_word(body) &&
                            body.find('\n') == std::string_view::npos;
         if (plain ? text::ifind(body, node.pattern) != std::string_view::npos
-                  : mime::fold_for_search(mime::decode_encoded_words(field->value())).find(node.pattern) != std::string::npos) {
+                  : mime::fold_for_search(mime::decode_encoded_words(field->value())).find(node.pattern) !=
+                        std::string::npos) {
             return true;
         }
     }
@@ -252,7 +291,8 @@ store::Outcome<bool> narrow_by(const SearchNode& key, const store::Snapshot& sna
 
 }  // namespace
 
-store::Outcome<bool> narrow(SearchNode& node, const store::Snapshot& snapshot, MailboxId mailbox, store::UidSet& candidates) {
+store::Outcome<bool> narrow(SearchNode& node, const store::Snapshot& snapshot, MailboxId mailbox,
+                            store::UidSet& candidates) {
     if (node.op != SearchOp::all_of) {
         SearchNode only = std::move(node);
         node = SearchNode();

@@ -24,8 +24,8 @@ struct SearchNode {
     std::int64_t begin = 0;  // seconds: the day asked for is [begin, begin + 86400)
     int keyword = -1;
     std::string field;
-    std::string pattern;  // folded
-    bool plain_pattern = false;  // ASCII: plain text may be compared as it is
+    std::string pattern;                         // folded
+    bool plain_pattern = false;                  // ASCII: plain text may be compared as it is
     std::optional<store::FieldRequest> request;  // header, when the cache holds the field
     store::UidSet set;
     std::vector<SearchNode> children;
@@ -44,8 +44,10 @@ SearchNode plan_search(const proto::SearchKey& key, const SearchContext& context
 // A message under test. From the index alone some keys stay unknown; with the parsed message none does.
 class SearchSubject {
 public:
-    SearchSubject(const store::MessageInfo& info, const store::Snapshot& snapshot) : info_(info), snapshot_(&snapshot) {}
-    SearchSubject(const store::MessageInfo& info, const mime::Message& message) : info_(info), message_(&message) {}
+    SearchSubject(const store::MessageInfo& info, const store::Snapshot& snapshot)
+        : info_(info), snapshot_(&snapshot) {}
+    SearchSubject(const store::MessageInfo& info, const mime::Message& message)
+        : info_(info), message_(&message) {}
 
     Match test(const SearchNode& node);
 
@@ -65,8 +67,9 @@ private:
     bool cache_read_ = false;
 };
 
-// Takes keys that sets of the index answer out of the conjunction at the top and narrows `candidates` by them.
-// Whether nothing is left to test.
-store::Outcome<bool> narrow(SearchNode& node, const store::Snapshot& snapshot, MailboxId mailbox, store::UidSet& candidates);
+// Takes keys that sets of the index answer out of the conjunction at the top and narrows `candidates` by
+// them. Whether nothing is left to test.
+store::Outcome<bool> narrow(SearchNode& node, const store::Snapshot& snapshot, MailboxId mailbox,
+                            store::UidSet& candidates);
 
 }  // namespace mailstead::imapd::commands

@@ -16,7 +16,8 @@ void write_number_code(std::string& out, std::string_view name, std::uint64_t nu
     out += "\r\n";
 }
 
-store::Outcome<Selected> open_mailbox(const store::Snapshot& snapshot, const MailboxName& name, bool read_only) {
+store::Outcome<Selected> open_mailbox(const store::Snapshot& snapshot, const MailboxName& name,
+                                      bool read_only) {
     Selected selected;
     TRY(info, snapshot.find(name));
     TRY(runs, snapshot.runs(info.id));
@@ -66,7 +67,8 @@ net::Task<bool> resynchronize(Session& session, const proto::QResync& wanted) {
     if (view.next.value > 1) known.add(store::UidRange{1, view.next.value - 1});
     if (wanted.known_uids) {
         store::UidSet named;
-        for (const proto::NumberRange r : wanted.known_uids->resolve(0)) named.add(store::UidRange{r.first, r.last});
+        for (const proto::NumberRange r : wanted.known_uids->resolve(0))
+            named.add(store::UidRange{r.first, r.last});
         known = known.intersected(named);
     }
     {
@@ -81,7 +83,8 @@ net::Task<bool> resynchronize(Session& session, const proto::QResync& wanted) {
     }
     proto::Fetch changes;
     changes.uid = true;
-    changes.items = {proto::FetchItem{proto::FetchKind::flags, true, {}, {}}, proto::FetchItem{proto::FetchKind::mod_seq, true, {}, {}}};
+    changes.items = {proto::FetchItem{proto::FetchKind::flags, true, {}, {}},
+                     proto::FetchItem{proto::FetchKind::mod_seq, true, {}, {}}};
     changes.changed_since = wanted.mod_seq;
     store::UidSet shown = known.intersected(view.messages.uids());
     store::UidSet none;
@@ -97,7 +100,8 @@ net::Task<Reply> select(Session& session, Command& command) {
     // A failing SELECT leaves nothing selected (RFC 9051, 6.3.2).
     if (session.selected) {
         session.unselect();
-        if (session.enabled.qresync || session.enabled.rev2) session.out() += "* OK [CLOSED] The mailbox before\r\n";
+        if (session.enabled.qresync || session.enabled.rev2)
+            session.out() += "* OK [CLOSED] The mailbox before\r\n";
     }
     {
         const auto now = session.snapshot();

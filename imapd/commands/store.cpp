@@ -6,15 +6,18 @@ namespace {
 
 store::StoreFlags::How to_store(proto::Store::How how) {
     switch (how) {
-        case proto::Store::How::add: return store::StoreFlags::How::add;
-        case proto::Store::How::remove: return store::StoreFlags::How::remove;
-        case proto::Store::How::replace: break;
+        case proto::Store::How::add:
+            return store::StoreFlags::How::add;
+        case proto::Store::How::remove:
+            return store::StoreFlags::How::remove;
+        case proto::Store::How::replace:
+            break;
     }
     return store::StoreFlags::How::replace;
 }
 
-// The new flags of each message asked for; with .SILENT only what CONDSTORE clients must hear: the new mod-sequence
-// (RFC 7162, 3.1.3).
+// The new flags of each message asked for; with .SILENT only what CONDSTORE clients must hear: the new
+// mod-sequence (RFC 7162, 3.1.3).
 net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
     Selected& view = *session.selected;
     while (!left.empty()) {
@@ -85,7 +88,8 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
     if (wanted.unchanged_since) session.enable_condstore();
     if (uids->empty()) co_return ok("No messages");
 
-    // What others did before is told first, so that after a silent change nothing is left unsaid about these messages.
+    // What others did before is told first, so that after a silent change nothing is left unsaid about these
+    // messages.
     UpdateOptions before;
     before.expunges = false;
     const bool alive = co_await session.tell_updates(before);
@@ -104,7 +108,8 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
     const auto* stored = std::get_if<store::FlagsStored>(&*done);
     if (stored == nullptr) co_return no("The server did not understand itself", "SERVERBUG");
 
-    // With .SILENT nothing is told of this change, unless somebody else's came between: then the client cannot know the outcome.
+    // With .SILENT nothing is told of this change, unless somebody else's came between: then the client
+    // cannot know the outcome.
     const bool nothing_between = stored->modseq.value == known.value + 1 || !stored->modseq;
     const bool silent = wanted.silent && nothing_between;
     session.own_change = OwnChange{stored->changed, stored->modseq};

@@ -90,10 +90,10 @@ public:
         if (s.result.extended) need_(Capability::esearch);
         if (s.result.save) need_(Capability::searchres);
         const std::pair<SearchOp, Capability> table[] = {
-            {SearchOp::mod_seq, Capability::condstore},     {SearchOp::older, Capability::within},
-            {SearchOp::younger, Capability::within},        {SearchOp::email_id, Capability::objectid},
-            {SearchOp::thread_id, Capability::objectid},    {SearchOp::saved_before, Capability::save_date},
-            {SearchOp::saved_on, Capability::save_date},    {SearchOp::saved_since, Capability::save_date},
+            {SearchOp::mod_seq, Capability::condstore},  {SearchOp::older, Capability::within},
+            {SearchOp::younger, Capability::within},     {SearchOp::email_id, Capability::objectid},
+            {SearchOp::thread_id, Capability::objectid}, {SearchOp::saved_before, Capability::save_date},
+            {SearchOp::saved_on, Capability::save_date}, {SearchOp::saved_since, Capability::save_date},
         };
         for (const auto& [op, capability] : table) {
             if (s.key.contains(op)) need_(capability);
@@ -115,14 +115,20 @@ private:
     }
     void fetch_item(FetchKind kind) const {
         switch (kind) {
-            case FetchKind::mod_seq: return need_(Capability::condstore);
+            case FetchKind::mod_seq:
+                return need_(Capability::condstore);
             case FetchKind::email_id:
-            case FetchKind::thread_id: return need_(Capability::objectid);
-            case FetchKind::save_date: return need_(Capability::save_date);
-            case FetchKind::preview: return need_(Capability::preview);
+            case FetchKind::thread_id:
+                return need_(Capability::objectid);
+            case FetchKind::save_date:
+                return need_(Capability::save_date);
+            case FetchKind::preview:
+                return need_(Capability::preview);
             case FetchKind::binary:
-            case FetchKind::binary_size: return need_(Capability::binary);
-            default: return;
+            case FetchKind::binary_size:
+                return need_(Capability::binary);
+            default:
+                return;
         }
     }
     Need need_;
@@ -130,11 +136,16 @@ private:
 
 std::optional<Capability> capability_of(Verb verb) {
     switch (verb) {
-        case Verb::idle: return Capability::idle;
-        case Verb::namespace_: return Capability::namespace_;
-        case Verb::unselect: return Capability::unselect;
-        case Verb::getquotaroot: return Capability::quota;
-        default: return std::nullopt;
+        case Verb::idle:
+            return Capability::idle;
+        case Verb::namespace_:
+            return Capability::namespace_;
+        case Verb::unselect:
+            return Capability::unselect;
+        case Verb::getquotaroot:
+            return Capability::quota;
+        default:
+            return std::nullopt;
     }
 }
 
@@ -149,10 +160,12 @@ bool needs_hidden(const Capabilities& capabilities, const proto::Command& comman
 }  // namespace
 
 const CommandRow& row_of(Verb verb) {
-    return *std::find_if(std::begin(kRows), std::end(kRows), [verb](const CommandRow& row) { return row.verb == verb; });
+    return *std::find_if(std::begin(kRows), std::end(kRows),
+                         [verb](const CommandRow& row) { return row.verb == verb; });
 }
 
-std::optional<std::string_view> reason_to_refuse(const Session& session, const CommandRow& row, const proto::Command& command) {
+std::optional<std::string_view> reason_to_refuse(const Session& session, const CommandRow& row,
+                                                 const proto::Command& command) {
     if (needs_hidden(session.capabilities, command)) return "Not available";
     if (row.legal != Legal::logged_in && !session.selected) return "Select a mailbox first";
     return std::nullopt;

@@ -13,9 +13,9 @@ class Session;
 struct Reply;
 
 enum class Legal : std::uint8_t {
-    logged_in,    // authenticated or selected
+    logged_in,  // authenticated or selected
     selected,
-    writable      // selected, not by EXAMINE
+    writable  // selected, not by EXAMINE
 };
 
 struct CommandRow {
@@ -26,8 +26,10 @@ struct CommandRow {
 
 const CommandRow& row_of(proto::Verb verb);
 
-// Why the command cannot be taken here: the wrong state, or a capability hidden from this client. nullopt: it can.
-std::optional<std::string_view> reason_to_refuse(const Session& session, const CommandRow& row, const proto::Command& command);
+// Why the command cannot be taken here: the wrong state, or a capability hidden from this client. nullopt: it
+// can.
+std::optional<std::string_view> reason_to_refuse(const Session& session, const CommandRow& row,
+                                                 const proto::Command& command);
 
 // RFC 9051, 7.5.1: whether sequence numbers may shift before this command's tagged answer.
 bool allows_expunges(const proto::Command& command);

@@ -19,17 +19,38 @@ struct Row {
 };
 // In order of name.
 constexpr Row kRows[] = {
-    {"APPEND", Verb::append},     {"AUTHENTICATE", Verb::authenticate}, {"CAPABILITY", Verb::capability},
-    {"CHECK", Verb::check},       {"CLOSE", Verb::close},               {"COPY", Verb::copy},
-    {"CREATE", Verb::create},     {"DELETE", Verb::delete_},            {"ENABLE", Verb::enable},
-    {"EXAMINE", Verb::examine},   {"EXPUNGE", Verb::expunge},           {"FETCH", Verb::fetch},
-    {"GETQUOTA", Verb::getquota}, {"GETQUOTAROOT", Verb::getquotaroot}, {"ID", Verb::id},
-    {"IDLE", Verb::idle},         {"LIST", Verb::list},                 {"LOGIN", Verb::login},
-    {"LOGOUT", Verb::logout},     {"LSUB", Verb::lsub},                 {"MOVE", Verb::move},
-    {"NAMESPACE", Verb::namespace_}, {"NOOP", Verb::noop},              {"RENAME", Verb::rename},
-    {"SEARCH", Verb::search},     {"SELECT", Verb::select},             {"STARTTLS", Verb::starttls},
-    {"STATUS", Verb::status},     {"STORE", Verb::store},               {"SUBSCRIBE", Verb::subscribe},
-    {"UNSELECT", Verb::unselect}, {"UNSUBSCRIBE", Verb::unsubscribe},
+    {"APPEND", Verb::append},
+    {"AUTHENTICATE", Verb::authenticate},
+    {"CAPABILITY", Verb::capability},
+    {"CHECK", Verb::check},
+    {"CLOSE", Verb::close},
+    {"COPY", Verb::copy},
+    {"CREATE", Verb::create},
+    {"DELETE", Verb::delete_},
+    {"ENABLE", Verb::enable},
+    {"EXAMINE", Verb::examine},
+    {"EXPUNGE", Verb::expunge},
+    {"FETCH", Verb::fetch},
+    {"GETQUOTA", Verb::getquota},
+    {"GETQUOTAROOT", Verb::getquotaroot},
+    {"ID", Verb::id},
+    {"IDLE", Verb::idle},
+    {"LIST", Verb::list},
+    {"LOGIN", Verb::login},
+    {"LOGOUT", Verb::logout},
+    {"LSUB", Verb::lsub},
+    {"MOVE", Verb::move},
+    {"NAMESPACE", Verb::namespace_},
+    {"NOOP", Verb::noop},
+    {"RENAME", Verb::rename},
+    {"SEARCH", Verb::search},
+    {"SELECT", Verb::select},
+    {"STARTTLS", Verb::starttls},
+    {"STATUS", Verb::status},
+    {"STORE", Verb::store},
+    {"SUBSCRIBE", Verb::subscribe},
+    {"UNSELECT", Verb::unselect},
+    {"UNSUBSCRIBE", Verb::unsubscribe},
 };
 
 std::optional<Verb> find_verb(std::string_view name) {
@@ -121,29 +142,49 @@ Parsed<Arguments> wrap(Parsed<T> parsed) {
 
 Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
     switch (verb) {
-        case Verb::append: return wrap(parse_append(p, true));
-        case Verb::authenticate: return wrap(parse_authenticate(p));
-        case Verb::copy: return wrap(parse_copy(p, false, false));
-        case Verb::move: return wrap(parse_copy(p, false, true));
-        case Verb::create: return wrap(parse_create(p));
+        case Verb::append:
+            return wrap(parse_append(p, true));
+        case Verb::authenticate:
+            return wrap(parse_authenticate(p));
+        case Verb::copy:
+            return wrap(parse_copy(p, false, false));
+        case Verb::move:
+            return wrap(parse_copy(p, false, true));
+        case Verb::create:
+            return wrap(parse_create(p));
         case Verb::delete_:
         case Verb::getquotaroot:
         case Verb::subscribe:
-        case Verb::unsubscribe: return wrap(parse_one_mailbox(p));
-        case Verb::enable: return wrap(parse_enable(p));
-        case Verb::examine: return wrap(parse_select(p, true));
-        case Verb::select: return wrap(parse_select(p, false));
-        case Verb::expunge: return Arguments(Expunge{});
-        case Verb::fetch: return wrap(parse_fetch(p, false));
-        case Verb::getquota: return wrap(parse_getquota(p));
-        case Verb::id: return wrap(parse_id(p));
-        case Verb::list: return wrap(parse_list(p));
-        case Verb::login: return wrap(parse_login(p));
-        case Verb::lsub: return wrap(parse_lsub(p));
-        case Verb::rename: return wrap(parse_rename(p));
-        case Verb::search: return wrap(parse_search(p, false));
-        case Verb::status: return wrap(parse_status(p));
-        case Verb::store: return wrap(parse_store(p, false));
+        case Verb::unsubscribe:
+            return wrap(parse_one_mailbox(p));
+        case Verb::enable:
+            return wrap(parse_enable(p));
+        case Verb::examine:
+            return wrap(parse_select(p, true));
+        case Verb::select:
+            return wrap(parse_select(p, false));
+        case Verb::expunge:
+            return Arguments(Expunge{});
+        case Verb::fetch:
+            return wrap(parse_fetch(p, false));
+        case Verb::getquota:
+            return wrap(parse_getquota(p));
+        case Verb::id:
+            return wrap(parse_id(p));
+        case Verb::list:
+            return wrap(parse_list(p));
+        case Verb::login:
+            return wrap(parse_login(p));
+        case Verb::lsub:
+            return wrap(parse_lsub(p));
+        case Verb::rename:
+            return wrap(parse_rename(p));
+        case Verb::search:
+            return wrap(parse_search(p, false));
+        case Verb::status:
+            return wrap(parse_status(p));
+        case Verb::store:
+            return wrap(parse_store(p, false));
         case Verb::capability:
         case Verb::check:
         case Verb::close:
@@ -152,7 +193,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
         case Verb::namespace_:
         case Verb::noop:
         case Verb::starttls:
-        case Verb::unselect: return Arguments(Nothing{});
+        case Verb::unselect:
+            return Arguments(Nothing{});
     }
     return p.in.error("unknown command");
 }
@@ -160,17 +202,23 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
 // uid = "UID" SP (copy / move / fetch / search / store / uid-expunge)
 Parsed<Arguments> parse_uid_arguments(Parser& p, Verb verb) {
     switch (verb) {
-        case Verb::copy: return wrap(parse_copy(p, true, false));
-        case Verb::move: return wrap(parse_copy(p, true, true));
-        case Verb::fetch: return wrap(parse_fetch(p, true));
-        case Verb::search: return wrap(parse_search(p, true));
-        case Verb::store: return wrap(parse_store(p, true));
+        case Verb::copy:
+            return wrap(parse_copy(p, true, false));
+        case Verb::move:
+            return wrap(parse_copy(p, true, true));
+        case Verb::fetch:
+            return wrap(parse_fetch(p, true));
+        case Verb::search:
+            return wrap(parse_search(p, true));
+        case Verb::store:
+            return wrap(parse_store(p, true));
         case Verb::expunge: {
             TRY_VOID(p.in.space());
             TRY(uids, SequenceSet::parse(p.in));
             return Arguments(Expunge{std::move(uids)});
         }
-        default: return p.in.error("unknown command after UID");
+        default:
+            return p.in.error("unknown command after UID");
     }
 }
 
@@ -205,7 +253,9 @@ Parsed<Arguments> parse_whole(Parser& p, Head& head) {
 }  // namespace
 
 std::string_view to_string(Verb verb) {
-    return std::find_if(std::begin(kRows), std::end(kRows), [verb](const Row& row) { return row.verb == verb; })->name;
+    return std::find_if(std::begin(kRows), std::end(kRows),
+                        [verb](const Row& row) { return row.verb == verb; })
+        ->name;
 }
 
 void throw_exception_from_error(const CommandError& error, const boost::source_location&) {
@@ -220,7 +270,8 @@ Result<Command, CommandError> parse_command(std::string_view frame, ParseOptions
     return Command{std::move(head.tag), head.verb, *std::move(arguments)};
 }
 
-std::optional<std::pair<std::string, Append>> append_literal_follows(std::string_view prefix, ParseOptions options) {
+std::optional<std::pair<std::string, Append>> append_literal_follows(std::string_view prefix,
+                                                                     ParseOptions options) {
     Parser p{Lexer(prefix), options, false, {}};
     Head head;
     if (!parse_head(p.in, head) || head.uid || head.verb != Verb::append) return std::nullopt;

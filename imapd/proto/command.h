@@ -1,4 +1,5 @@
-// Every command that Mailstead's IMAP server knows, as a value (RFC 9051, 6, and the extensions named at each).
+// Every command that Mailstead's IMAP server knows, as a value (RFC 9051, 6, and the extensions named at
+// each).
 #pragma once
 
 #include <chrono>
@@ -25,9 +26,38 @@ inline constexpr std::size_t kMaxListPatterns = 64;
 inline constexpr std::size_t kMaxAppendMessages = 60;
 
 enum class Verb : std::uint8_t {
-    append, authenticate, capability, check, close, copy, create, delete_, enable, examine, expunge, fetch, getquota,
-    getquotaroot, id, idle, list, login, logout, lsub, move, namespace_, noop, rename, search, select, starttls, status, store,
-    subscribe, unselect, unsubscribe
+    append,
+    authenticate,
+    capability,
+    check,
+    close,
+    copy,
+    create,
+    delete_,
+    enable,
+    examine,
+    expunge,
+    fetch,
+    getquota,
+    getquotaroot,
+    id,
+    idle,
+    list,
+    login,
+    logout,
+    lsub,
+    move,
+    namespace_,
+    noop,
+    rename,
+    search,
+    select,
+    starttls,
+    status,
+    store,
+    subscribe,
+    unselect,
+    unsubscribe
 };
 std::string_view to_string(Verb verb);
 
@@ -35,8 +65,8 @@ struct Nothing {};
 
 // AUTHENTICATE (RFC 9051, 6.2.2)
 struct Authenticate {
-    std::string mechanism;                // upper case
-    std::optional<std::string> initial;   // base64 undone; empty for "="
+    std::string mechanism;               // upper case
+    std::optional<std::string> initial;  // base64 undone; empty for "="
 };
 // LOGIN (RFC 9051, 6.2.3)
 struct Login {
@@ -103,8 +133,8 @@ struct List {
     bool special_use_only = false;
     bool remote = false;
     bool recursive_match = false;
-    std::string reference;               // UTF-8
-    std::vector<std::string> patterns;   // UTF-8
+    std::string reference;              // UTF-8
+    std::vector<std::string> patterns;  // UTF-8
     // return
     bool return_subscribed = false;
     bool return_children = false;
@@ -178,13 +208,14 @@ struct QuotaRoot {
 struct Command {
     std::string tag;
     Verb verb = Verb::noop;
-    std::variant<Nothing, Authenticate, Login, Enable, Select, Create, OneMailbox, Rename, Status, List, Append, Expunge, Search, Fetch,
-                 Store, Copy, IdParameters, QuotaRoot>
+    std::variant<Nothing, Authenticate, Login, Enable, Select, Create, OneMailbox, Rename, Status, List,
+                 Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot>
         arguments;
 };
 
-// Why a command was not understood. `is_no`: the grammar is fine, but what it asks for cannot be (an impossible mailbox name, an
-// unknown charset): NO instead of BAD. `code` goes into brackets when it is not empty.
+// Why a command was not understood. `is_no`: the grammar is fine, but what it asks for cannot be (an
+// impossible mailbox name, an unknown charset): NO instead of BAD. `code` goes into brackets when it is not
+// empty.
 struct CommandError {
     std::string tag;  // "*" when not even the tag could be read
     bool is_no = false;
@@ -198,11 +229,14 @@ struct ParseOptions {
     bool utf8_names = false;
 };
 
-// One framed command. A message literal of APPEND must have been streamed, as append_literal_follows() tells the framer's owner.
+// One framed command. A message literal of APPEND must have been streamed, as append_literal_follows() tells
+// the framer's owner.
 Result<Command, CommandError> parse_command(std::string_view frame, ParseOptions options);
 
-// For the owner of a framer: `prefix` is a command up to and including a literal's announcement. The APPEND so far if this literal is
-// a message of it, so that its bytes need not pass through memory; the last element of `messages` belongs to the literal.
-std::optional<std::pair<std::string, Append>> append_literal_follows(std::string_view prefix, ParseOptions options);
+// For the owner of a framer: `prefix` is a command up to and including a literal's announcement. The APPEND
+// so far if this literal is a message of it, so that its bytes need not pass through memory; the last element
+// of `messages` belongs to the literal.
+std::optional<std::pair<std::string, Append>> append_literal_follows(std::string_view prefix,
+                                                                     ParseOptions options);
 
 }  // namespace mailstead::imapd::proto

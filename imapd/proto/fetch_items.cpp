@@ -223,14 +223,26 @@ void write_section(std::string& out, const Section& section) {
     if (section.text == Section::Text::content) return;
     if (!first) out += '.';
     switch (section.text) {
-        case Section::Text::content: break;
-        case Section::Text::header: out += "HEADER"; break;
-        case Section::Text::text: out += "TEXT"; break;
-        case Section::Text::mime: out += "MIME"; break;
-        case Section::Text::header_fields: out += "HEADER.FIELDS ("; break;
-        case Section::Text::header_fields_not: out += "HEADER.FIELDS.NOT ("; break;
+        case Section::Text::content:
+            break;
+        case Section::Text::header:
+            out += "HEADER";
+            break;
+        case Section::Text::text:
+            out += "TEXT";
+            break;
+        case Section::Text::mime:
+            out += "MIME";
+            break;
+        case Section::Text::header_fields:
+            out += "HEADER.FIELDS (";
+            break;
+        case Section::Text::header_fields_not:
+            out += "HEADER.FIELDS.NOT (";
+            break;
     }
-    if (section.text != Section::Text::header_fields && section.text != Section::Text::header_fields_not) return;
+    if (section.text != Section::Text::header_fields && section.text != Section::Text::header_fields_not)
+        return;
     first = true;
     for (const std::string& field : section.fields) {
         if (!first) out += ' ';

@@ -20,19 +20,19 @@ enum class FetchKind : std::uint8_t {
     internal_date,
     size,
     envelope,
-    body,            // BODYSTRUCTURE without extension data
+    body,  // BODYSTRUCTURE without extension data
     body_structure,
     mod_seq,
     email_id,
     thread_id,
     save_date,
     preview,
-    section,         // BODY[...]
-    binary,          // BINARY[...]
-    binary_size,     // BINARY.SIZE[...]
-    rfc822,          // RFC822: BODY[] by its older name
-    rfc822_header,   // RFC822.HEADER: BODY.PEEK[HEADER]
-    rfc822_text      // RFC822.TEXT: BODY[TEXT]
+    section,        // BODY[...]
+    binary,         // BINARY[...]
+    binary_size,    // BINARY.SIZE[...]
+    rfc822,         // RFC822: BODY[] by its older name
+    rfc822_header,  // RFC822.HEADER: BODY.PEEK[HEADER]
+    rfc822_text     // RFC822.TEXT: BODY[TEXT]
 };
 
 struct Section {

@@ -31,7 +31,8 @@ std::optional<Announcement> announced(std::string_view line) {
         line.remove_suffix(1);
     }
     std::size_t digits = 0;
-    while (digits < line.size() && digits < kMostDigits && text::is_digit(line[line.size() - 1 - digits])) ++digits;
+    while (digits < line.size() && digits < kMostDigits && text::is_digit(line[line.size() - 1 - digits]))
+        ++digits;
     if (digits == 0 || digits == line.size() || line[line.size() - 1 - digits] != '{') return std::nullopt;
     const std::string_view number = line.substr(line.size() - digits);
     const auto size = text::parse_number<std::uint64_t>(number);

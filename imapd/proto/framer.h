@@ -1,7 +1,8 @@
-// Finds commands in the bytes of a client: lines, and literals inside them (RFC 9051, 4.3; RFC 7888). Pure; one owner.
+// Finds commands in the bytes of a client: lines, and literals inside them (RFC 9051, 4.3; RFC 7888). Pure;
+// one owner.
 //
-// The answers do not depend on how the bytes were cut into packets. Every size is checked before anything is stored, and after
-// garbage the framer goes on with the next line.
+// The answers do not depend on how the bytes were cut into packets. Every size is checked before anything is
+// stored, and after garbage the framer goes on with the next line.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,8 @@ struct FramerLimits {
 // A stranger gets as much as LITERAL- would give him (RFC 7888, 5). A user's UID sets may be long.
 inline constexpr FramerLimits kLimitsBeforeLogin{8 * 1024, 16 * 1024, 4096};
 inline constexpr FramerLimits kLimitsAfterLogin{64 * 1024, 1024 * 1024, 512 * 1024};
-// A non-synchronizing literal that nobody wants is read and thrown away up to this size; above it the connection ends.
+// A non-synchronizing literal that nobody wants is read and thrown away up to this size; above it the
+// connection ends.
 inline constexpr std::uint64_t kMaxSkippedLiteral = std::uint64_t{256} * 1024 * 1024;
 
 // What ends the part of a line before a literal: ["~"] "{" number64 ["+"] "}"
@@ -37,17 +39,19 @@ public:
         need_input,  // all of the input was taken; more is needed
         command,     // command() is complete
         literal,     // literal() was announced; the owner answers with keep(), stream(), skip() or cancel()
-        chunk,       // chunk() is the next piece of a literal that is streamed; literal_left() more bytes follow
-        rejected,    // a command over a limit has ended; rejected_tag() and rejection() say which and why
-        fatal        // cannot be resynchronized: say BYE and close
+        chunk,  // chunk() is the next piece of a literal that is streamed; literal_left() more bytes follow
+        rejected,  // a command over a limit has ended; rejected_tag() and rejection() say which and why
+        fatal      // cannot be resynchronized: say BYE and close
     };
     enum class Rejection { none, line_too_long, literal_too_big, command_too_big };
 
-    // Takes bytes from the front of `input` up to the next event. A command that lies whole in `input` is not copied, so that
-    // `command()` and `chunk()` are good only until the next call and as long as the bytes of `input`.
+    // Takes bytes from the front of `input` up to the next event. A command that lies whole in `input` is not
+    // copied, so that `command()` and `chunk()` are good only until the next call and as long as the bytes of
+    // `input`.
     Event next(std::string_view& input);
 
-    // The lines of the command without the last CRLF. A kept literal follows its "{n}" CRLF; of a streamed one only
+    // The lines of the command without the last CRLF. A kept literal follows its "{n}" CRLF; of a streamed
+    // one only
     // "{n}" CRLF is here. Each line end inside is CRLF, whatever the client sent.
     std::string_view command() const { return command_; }
     const Literal& literal() const { return literal_; }
@@ -60,8 +64,8 @@ public:
     bool fits() const;
     void keep();
     void stream();
-    // The literal and the rest of the command are thrown away, then Event::rejected comes. A synchronizing literal has not been
-    // sent, so its command ends at once: Event::rejected is the next event.
+    // The literal and the rest of the command are thrown away, then Event::rejected comes. A synchronizing
+    // literal has not been sent, so its command ends at once: Event::rejected is the next event.
     void refuse(Rejection why);
 
     std::string_view rejected_tag() const;
@@ -74,7 +78,8 @@ public:
     void reset();
     // Whether a command has begun and not ended.
     bool in_command() const {
-        return mode_ != Mode::finished && (mode_ != Mode::line || !buffer_.empty() || rejection_ != Rejection::none);
+        return mode_ != Mode::finished &&
+               (mode_ != Mode::line || !buffer_.empty() || rejection_ != Rejection::none);
     }
     // Gives memory back that an earlier large command took. Only between commands.
     void release_memory();

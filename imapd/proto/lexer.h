@@ -31,7 +31,8 @@ public:
     ParseError error(std::string_view what) const { return ParseError(what, at_); }
 
     bool take(char c);
-    // Takes `word` (any case) if it stands here as a whole word, that is, not followed by a letter, digit, "-", "_" or ".".
+    // Takes `word` (any case) if it stands here as a whole word, that is, not followed by a letter, digit,
+    // "-", "_" or ".".
     bool take_word(std::string_view word);
 
     Parsed<void> expect(char c, std::string_view otherwise);

@@ -11,7 +11,8 @@ bool same(char pattern, char name, bool fold) {
 
 }  // namespace
 
-// Greedy with one point of return for each kind of wildcard: a later "*" makes earlier wildcards final, and so does a "%" the
+// Greedy with one point of return for each kind of wildcard: a later "*" makes earlier wildcards final, and
+// so does a "%" the
 // "%" before it as long as it stays within its level.
 bool matches_list_pattern(std::string_view pattern, std::string_view name, char separator) {
     const bool inbox = name == "INBOX" || name.starts_with(std::string("INBOX") + separator);
@@ -36,7 +37,8 @@ bool matches_list_pattern(std::string_view pattern, std::string_view name, char 
             ++n;
             continue;
         }
-        if (percent != std::string_view::npos && percent_name < name.size() && name[percent_name] != separator) {
+        if (percent != std::string_view::npos && percent_name < name.size() &&
+            name[percent_name] != separator) {
             p = percent;
             n = ++percent_name;
             continue;

@@ -80,7 +80,8 @@ Parsed<StatusItems> parse_status_items(Lexer& in) {
     return items;
 }
 
-// A pattern or reference in UTF-8, as mailbox names are compared. What is no modified UTF-7 stands for itself.
+// A pattern or reference in UTF-8, as mailbox names are compared. What is no modified UTF-7 stands for
+// itself.
 std::string pattern_to_utf8(std::string pattern, const ParseOptions& options) {
     if (options.utf8_names) return pattern;
     auto decoded = decode_modified_utf7(pattern);
@@ -162,7 +163,8 @@ Parsed<void> parse_reference(Parser& p, List& list) {
 Parsed<MailboxName> parse_mailbox(Parser& p) {
     const std::size_t start = p.in.offset();
     TRY(text, p.in.astring());
-    const auto name = p.options.utf8_names ? MailboxName::parse(text) : MailboxName::parse_modified_utf7(text);
+    const auto name =
+        p.options.utf8_names ? MailboxName::parse(text) : MailboxName::parse_modified_utf7(text);
     if (name) return *name;
     p.is_no = true;
     p.code = "CANNOT";  // RFC 5530, 3: a name that can never exist

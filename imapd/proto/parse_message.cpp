@@ -149,7 +149,8 @@ Parsed<Search> parse_search(Parser& p, bool uid) {
     return search;
 }
 
-// fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers]
+// fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att)
+// ")") [fetch-modifiers]
 Parsed<Fetch> parse_fetch(Parser& p, bool uid) {
     Fetch fetch;
     fetch.uid = uid;

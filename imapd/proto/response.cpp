@@ -35,7 +35,8 @@ void write_quoted(std::string& out, std::string_view s) {
 bool is_atom(std::string_view s) {
     if (s.empty() || s.size() > 128 || text::iequals(s, "NIL")) return false;
     for (const char c : s) {
-        if (!text::is_alpha(c) && !text::is_digit(c) && c != '-' && c != '_' && c != '.' && c != '$' && c != '/') {
+        if (!text::is_alpha(c) && !text::is_digit(c) && c != '-' && c != '_' && c != '.' && c != '$' &&
+            c != '/') {
             return false;
         }
     }
@@ -53,11 +54,16 @@ constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 std::string_view to_string(Condition condition) {
     switch (condition) {
-        case Condition::ok: return "OK";
-        case Condition::no: return "NO";
-        case Condition::bad: return "BAD";
-        case Condition::bye: return "BYE";
-        case Condition::preauth: return "PREAUTH";
+        case Condition::ok:
+            return "OK";
+        case Condition::no:
+            return "NO";
+        case Condition::bad:
+            return "BAD";
+        case Condition::bye:
+            return "BYE";
+        case Condition::preauth:
+            return "PREAUTH";
     }
     return "BAD";
 }
@@ -105,7 +111,8 @@ void write_astring(std::string& out, std::string_view s, Utf8 utf8) {
 
 void write_mailbox(std::string& out, const MailboxName& name, Utf8 utf8) {
     if (utf8 == Utf8::yes || text::is_ascii(name.utf8())) {
-        if (utf8 == Utf8::yes || name.utf8().find('&') == std::string::npos) return write_string(out, name.utf8(), utf8);
+        if (utf8 == Utf8::yes || name.utf8().find('&') == std::string::npos)
+            return write_string(out, name.utf8(), utf8);
     }
     write_string(out, name.modified_utf7(), Utf8::no);
 }

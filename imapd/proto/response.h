@@ -1,4 +1,5 @@
-// Writing answers: each function appends to one output buffer. No allocation of its own beyond that buffer's growth.
+// Writing answers: each function appends to one output buffer. No allocation of its own beyond that buffer's
+// growth.
 #pragma once
 
 #include <chrono>
@@ -15,15 +16,19 @@ std::string_view to_string(Condition condition);
 
 void write_number(std::string& out, std::uint64_t number);
 
-// `tag OK [CODE] text` CRLF; `code` without brackets, empty for none. "*" as the tag makes it untagged (RFC 9051, 7.1).
-void write_condition(std::string& out, std::string_view tag, Condition condition, std::string_view code, std::string_view text);
+// `tag OK [CODE] text` CRLF; `code` without brackets, empty for none. "*" as the tag makes it untagged (RFC
+// 9051, 7.1).
+void write_condition(std::string& out, std::string_view tag, Condition condition, std::string_view code,
+                     std::string_view text);
 // `+ text` CRLF
 void write_continuation(std::string& out, std::string_view text);
 
-// Whether strings may carry UTF-8 in quotes: after ENABLE UTF8=ACCEPT or IMAP4rev2 (RFC 6855, 3; RFC 9051, 4.3).
+// Whether strings may carry UTF-8 in quotes: after ENABLE UTF8=ACCEPT or IMAP4rev2 (RFC 6855, 3; RFC
+// 9051, 4.3).
 enum class Utf8 : bool { no, yes };
 
-// string = quoted / literal. Literal when it holds CR, LF, NUL or 8-bit bytes that may not be quoted, or is long.
+// string = quoted / literal. Literal when it holds CR, LF, NUL or 8-bit bytes that may not be quoted, or is
+// long.
 void write_string(std::string& out, std::string_view s, Utf8 utf8 = Utf8::no);
 // An atom where it is one, else a string.
 void write_astring(std::string& out, std::string_view s, Utf8 utf8 = Utf8::no);

@@ -9,7 +9,18 @@
 namespace mailstead::imapd::proto {
 namespace {
 
-enum class Argument : std::uint8_t { nothing, text, header_text, named_header, keyword, date, number, seconds, set, mod_seq };
+enum class Argument : std::uint8_t {
+    nothing,
+    text,
+    header_text,
+    named_header,
+    keyword,
+    date,
+    number,
+    seconds,
+    set,
+    mod_seq
+};
 
 struct Row {
     std::string_view name;

@@ -1,4 +1,5 @@
-// What SEARCH looks for, as a tree of bounded size (RFC 9051, 6.4.4; RFC 7162, 3.1.5; RFC 5032; RFC 8474, 5.3; RFC 8514, 4.3).
+// What SEARCH looks for, as a tree of bounded size (RFC 9051, 6.4.4; RFC 7162, 3.1.5; RFC 5032; RFC
+// 8474, 5.3; RFC 8514, 4.3).
 #pragma once
 
 #include <chrono>
@@ -14,16 +15,16 @@ namespace mailstead::imapd::proto {
 inline constexpr std::size_t kMaxSearchKeys = 2000;  // nodes of the tree
 
 enum class SearchOp : std::uint8_t {
-    all,          // matches everything
-    none,         // matches nothing (NEW, RECENT: no message is recent, RFC 9051 has no such flag)
-    all_of,       // every child
-    any_of,       // some child
-    negation,     // not its one child
-    sequence,     // set
-    uid,          // set
-    flag,         // system flag `number` (SystemFlag)
-    keyword,      // text
-    before,       // INTERNALDATE earlier than `day`
+    all,       // matches everything
+    none,      // matches nothing (NEW, RECENT: no message is recent, RFC 9051 has no such flag)
+    all_of,    // every child
+    any_of,    // some child
+    negation,  // not its one child
+    sequence,  // set
+    uid,       // set
+    flag,      // system flag `number` (SystemFlag)
+    keyword,   // text
+    before,    // INTERNALDATE earlier than `day`
     on,
     since,
     sent_before,  // Date: header field
@@ -32,16 +33,16 @@ enum class SearchOp : std::uint8_t {
     saved_before,  // SAVEDATE
     saved_on,
     saved_since,
-    older,    // `number` seconds
+    older,  // `number` seconds
     younger,
-    larger,   // `number` octets
+    larger,  // `number` octets
     smaller,
-    mod_seq,  // at least `number`
+    mod_seq,    // at least `number`
     email_id,   // text
     thread_id,  // text
-    header,   // the field `field` contains `text` (empty: exists); BCC, CC, FROM, SUBJECT, TO are this as well
-    body,     // text
-    text      // text
+    header,  // the field `field` contains `text` (empty: exists); BCC, CC, FROM, SUBJECT, TO are this as well
+    body,    // text
+    text     // text
 };
 
 struct SearchKey {

@@ -30,8 +30,9 @@ public:
     // "$": the result of the last SEARCH with SAVE (RFC 9051, 6.4.4.1).
     bool is_saved_result() const { return saved_; }
     bool has_star() const;
-    // Ascending, merged, with "*" replaced by `largest` (RFC 9051, 9: the number of the last message). Beyond `largest` nothing is
-    // cut off: a client may name UIDs that do not exist. `largest` 0 stands for an empty mailbox, in which "*" names nothing.
+    // Ascending, merged, with "*" replaced by `largest` (RFC 9051, 9: the number of the last message). Beyond
+    // `largest` nothing is cut off: a client may name UIDs that do not exist. `largest` 0 stands for an empty
+    // mailbox, in which "*" names nothing.
     std::vector<NumberRange> resolve(std::uint32_t largest) const;
     // The largest number named; 0 for "*" or "$" alone.
     std::uint32_t largest_named() const;

@@ -1,4 +1,5 @@
-// What this server announces, and what of it is hidden (RFC 9051, 6.1.1 and 7.2.2). Hiding a capability also disables it.
+// What this server announces, and what of it is hidden (RFC 9051, 6.1.1 and 7.2.2). Hiding a capability also
+// disables it.
 #pragma once
 
 #include <bitset>
@@ -13,34 +14,34 @@ namespace mailstead::imapd {
 enum class Capability : std::uint8_t {
     imap4rev1,
     imap4rev2,
-    literal_plus,         // RFC 7888
-    sasl_ir,              // RFC 4959
-    enable,               // RFC 5161
-    id,                   // RFC 2971
-    idle,                 // RFC 2177
-    namespace_,           // RFC 2342
-    uidplus,              // RFC 4315
-    move,                 // RFC 6851
-    condstore,            // RFC 7162
-    qresync,              // RFC 7162
-    esearch,              // RFC 4731
-    searchres,            // RFC 5182
-    within,               // RFC 5032
-    special_use,          // RFC 6154
-    create_special_use,   // RFC 6154
-    list_extended,        // RFC 5258
-    list_status,          // RFC 5819
-    children,             // RFC 3348
-    unselect,             // RFC 3691
-    binary,               // RFC 3516
-    status_size,          // RFC 8438
-    objectid,             // RFC 8474
-    quota,                // RFC 9208
-    utf8_accept,          // RFC 6855
-    append_limit,         // RFC 7889
-    multi_append,         // RFC 3502
-    save_date,            // RFC 8514
-    preview,              // RFC 8970
+    literal_plus,        // RFC 7888
+    sasl_ir,             // RFC 4959
+    enable,              // RFC 5161
+    id,                  // RFC 2971
+    idle,                // RFC 2177
+    namespace_,          // RFC 2342
+    uidplus,             // RFC 4315
+    move,                // RFC 6851
+    condstore,           // RFC 7162
+    qresync,             // RFC 7162
+    esearch,             // RFC 4731
+    searchres,           // RFC 5182
+    within,              // RFC 5032
+    special_use,         // RFC 6154
+    create_special_use,  // RFC 6154
+    list_extended,       // RFC 5258
+    list_status,         // RFC 5819
+    children,            // RFC 3348
+    unselect,            // RFC 3691
+    binary,              // RFC 3516
+    status_size,         // RFC 8438
+    objectid,            // RFC 8474
+    quota,               // RFC 9208
+    utf8_accept,         // RFC 6855
+    append_limit,        // RFC 7889
+    multi_append,        // RFC 3502
+    save_date,           // RFC 8514
+    preview,             // RFC 8970
     count
 };
 

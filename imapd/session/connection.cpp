@@ -64,8 +64,8 @@ net::Task<net::IoResult<void>> Connection::start_tls(std::shared_ptr<net::TlsSer
     co_return done;
 }
 
-// A client that sends a literal and the end of its line apart waits, with Nagle's algorithm, for our acknowledgment of the first
-// before it sends the second; a delayed one would cost every APPEND 40 ms.
+// A client that sends a literal and the end of its line apart waits, with Nagle's algorithm, for our
+// acknowledgment of the first before it sends the second; a delayed one would cost every APPEND 40 ms.
 void Connection::acknowledge_at_once() {
     const int on = 1;
     (void)::setsockopt(stream_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);

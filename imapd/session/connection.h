@@ -21,10 +21,11 @@ inline constexpr std::size_t kFlushAt = 64 * 1024;
 
 class Connection {
 public:
-    Connection(net::Stream stream, proto::FramerLimits limits) : stream_(std::move(stream)), framer_(limits) {}
+    Connection(net::Stream stream, proto::FramerLimits limits)
+        : stream_(std::move(stream)), framer_(limits) {}
 
-    // The next event of the framer. What was answered so far is sent before waiting, so that pipelined commands are answered
-    // together. While it waits between commands, no buffer is held.
+    // The next event of the framer. What was answered so far is sent before waiting, so that pipelined
+    // commands are answered together. While it waits between commands, no buffer is held.
     net::Task<net::IoResult<proto::Framer::Event>> next(net::Timeout timeout);
     // Whether next() would find bytes without waiting.
     bool has_input() const { return in_.size() > taken_; }
@@ -34,7 +35,8 @@ public:
     // Waits for input or Stream::interrupt(); `true` when there is input (or the end).
     net::Task<net::IoResult<bool>> wait_for_news(net::Timeout timeout);
 
-    // Answers Event::literal for a literal that is an argument: asks for it, or refuses it when it is too large.
+    // Answers Event::literal for a literal that is an argument: asks for it, or refuses it when it is too
+    // large.
     void take_literal();
 
     // RFC 9051, 6.2.1: whatever was pipelined behind STARTTLS is dropped.

@@ -25,7 +25,8 @@ constexpr Binding kBindings[] = {{"tls-exporter", net::ChannelBinding::tls_expor
                                  {"tls-server-end-point", net::ChannelBinding::tls_server_end_point},
                                  {"tls-unique", net::ChannelBinding::tls_unique}};
 
-// gs2-cbind-flag = ("p=" cb-name) / "n" / "y"   (RFC 5802, 7): the binding that the client wants, empty for none.
+// gs2-cbind-flag = ("p=" cb-name) / "n" / "y"   (RFC 5802, 7): the binding that the client wants, empty for
+// none.
 std::string_view wanted_binding(std::string_view client_first) {
     if (!client_first.starts_with("p=")) return {};
     return client_first.substr(2, client_first.find(',') - 2);
@@ -33,21 +34,26 @@ std::string_view wanted_binding(std::string_view client_first) {
 
 std::string_view text_of(Framer::Rejection why) {
     switch (why) {
-        case Framer::Rejection::line_too_long: return "Line too long";
-        case Framer::Rejection::literal_too_big: return "Literal too long";
-        default: return "Command too long";
+        case Framer::Rejection::line_too_long:
+            return "Line too long";
+        case Framer::Rejection::literal_too_big:
+            return "Literal too long";
+        default:
+            return "Command too long";
     }
 }
 
 }  // namespace
 
-Preauth::Preauth(Connection& connection, LoginService& service, const ListenerFacts& listener, std::string session_id)
+Preauth::Preauth(Connection& connection, LoginService& service, const ListenerFacts& listener,
+                 std::string session_id)
     : connection_(connection), service_(service), listener_(listener), session_id_(std::move(session_id)) {
     capabilities_.hide(listener.hidden_capabilities);
 }
 
 net::Task<std::optional<LoggedIn>> Preauth::run() {
-    proto::write_condition(connection_.out(), "*", Condition::ok, capability_line(), listener_.hostname + " IMAP ready");
+    proto::write_condition(connection_.out(), "*", Condition::ok, capability_line(),
+                           listener_.hostname + " IMAP ready");
     while (!over_ && !logged_in_) {
         const auto event = co_await connection_.next(kLoginTimeout);
         if (!event) {
@@ -58,7 +64,8 @@ net::Task<std::optional<LoggedIn>> Preauth::run() {
         if (*event == Framer::Event::literal) {
             connection_.take_literal();
         } else if (*event == Framer::Event::rejected) {
-            over_ = !count_bad(connection_.framer().rejected_tag(), text_of(connection_.framer().rejection()));
+            over_ =
+                !count_bad(connection_.framer().rejected_tag(), text_of(connection_.framer().rejection()));
         } else if (*event == Framer::Event::command) {
             const bool going = co_await on_command();
             over_ = over_ || !going;
@@ -147,7 +154,8 @@ net::Task<Preauth::Answer> Preauth::log_in(proto::Login& login) {
 net::Task<Preauth::Answer> Preauth::authenticate(proto::Authenticate& request) {
     const auto offered = mechanisms();
     if (std::find(offered.begin(), offered.end(), request.mechanism) == offered.end()) {
-        const bool needs_tls = !passwords_allowed() && (request.mechanism == "PLAIN" || request.mechanism == "LOGIN");
+        const bool needs_tls =
+            !passwords_allowed() && (request.mechanism == "PLAIN" || request.mechanism == "LOGIN");
         if (needs_tls) co_return Answer{Condition::no, "PRIVACYREQUIRED", "Use STARTTLS first"};
         co_return Answer{Condition::no, "CANNOT", "No such mechanism"};
     }
@@ -167,11 +175,14 @@ net::Task<Preauth::Answer> Preauth::converse(ipc::AuthStep step) {
         ipc::AuthStep following = first_step();
         following.mechanism = step.mechanism;
         auto answered = co_await service_.step(std::move(step));
-        if (!answered) co_return Answer{Condition::no, "UNAVAILABLE", "Logins cannot be checked now, try again later"};
-        if (auto* success = std::get_if<ipc::AuthSuccess>(&answered->outcome)) co_return co_await finish(*success);
+        if (!answered)
+            co_return Answer{Condition::no, "UNAVAILABLE", "Logins cannot be checked now, try again later"};
+        if (auto* success = std::get_if<ipc::AuthSuccess>(&answered->outcome))
+            co_return co_await finish(*success);
         if (auto* failure = std::get_if<ipc::AuthFailure>(&answered->outcome)) co_return refuse(*failure);
         auto* challenge = std::get_if<ipc::AuthChallenge>(&answered->outcome);
-        if (challenge == nullptr) co_return Answer{Condition::no, "UNAVAILABLE", "Too many logins at once, try again later"};
+        if (challenge == nullptr)
+            co_return Answer{Condition::no, "UNAVAILABLE", "Too many logins at once, try again later"};
         following.conversation = challenge->conversation;
         auto response = co_await ask_client(challenge->bytes.reveal());
         if (!response) {
@@ -210,7 +221,8 @@ net::Task<std::optional<Secret>> Preauth::ask_client(std::string_view challenge)
 }
 
 net::Task<Preauth::Answer> Preauth::finish(ipc::AuthSuccess& success) {
-    // The server's own proof of SCRAM travels as one more challenge, which the client answers with an empty line.
+    // The server's own proof of SCRAM travels as one more challenge, which the client answers with an empty
+    // line.
     if (!success.final_bytes.empty()) {
         const auto response = co_await ask_client(success.final_bytes.reveal());
         if (!response || !response->empty()) co_return Answer{Condition::bad, "", "Authentication cancelled"};

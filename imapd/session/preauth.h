@@ -1,5 +1,5 @@
-// A session before login: greeting, CAPABILITY, ID, STARTTLS, LOGIN, AUTHENTICATE. Includes nothing of the store, and the process
-// gives it no way to a mailbox: it can only ask whether a proof holds.
+// A session before login: greeting, CAPABILITY, ID, STARTTLS, LOGIN, AUTHENTICATE. Includes nothing of the
+// store, and the process gives it no way to a mailbox: it can only ask whether a proof holds.
 #pragma once
 
 #include <optional>
@@ -23,7 +23,8 @@ struct LoggedIn {
 
 class Preauth {
 public:
-    Preauth(Connection& connection, LoginService& service, const ListenerFacts& listener, std::string session_id);
+    Preauth(Connection& connection, LoginService& service, const ListenerFacts& listener,
+            std::string session_id);
 
     // Until somebody has logged in; nullopt when the session is over.
     net::Task<std::optional<LoggedIn>> run();

@@ -48,8 +48,8 @@ void write_permanent_flags(std::string& out, const KeywordNames& names, bool rea
     out += ")] Flags that stay\r\n";
 }
 
-void write_flags_update(std::string& out, std::uint32_t number, const MessageInfo& message, const KeywordNames& names,
-                        bool mod_seq) {
+void write_flags_update(std::string& out, std::uint32_t number, const MessageInfo& message,
+                        const KeywordNames& names, bool mod_seq) {
     out += "* ";
     proto::write_number(out, number);
     out += " FETCH (UID ";
@@ -99,14 +99,16 @@ void write_expunges(std::string& out, Selected& view, const UidSet& gone, bool v
 }
 
 Outcome<UpdateState> Updater::step(const Snapshot& snapshot, std::string& out) {
-    if (!target_ && snapshot.highest_modseq() == view_.told && view_.expunges_told == view_.told) return UpdateState::done;
+    if (!target_ && snapshot.highest_modseq() == view_.told && view_.expunges_told == view_.told)
+        return UpdateState::done;
     const auto info = snapshot.mailbox(view_.info.id);
     if (!info) {
         if (info.error().fault == store::Fault::non_existent) return UpdateState::gone;
         return info.error();
     }
     if (info->uidvalidity != view_.info.uidvalidity) return UpdateState::gone;
-    if (!target_ && info->highestmodseq == view_.told && (view_.expunges_told == view_.told || !options_.expunges)) {
+    if (!target_ && info->highestmodseq == view_.told &&
+        (view_.expunges_told == view_.told || !options_.expunges)) {
         return UpdateState::done;
     }
     if (!target_) target_ = info->highestmodseq;
@@ -120,7 +122,8 @@ Outcome<UpdateState> Updater::step(const Snapshot& snapshot, std::string& out) {
     return UpdateState::done;
 }
 
-Outcome<void> tell_new_keywords(const Snapshot& snapshot, Selected& view, KeywordNames& names, std::string& out) {
+Outcome<void> tell_new_keywords(const Snapshot& snapshot, Selected& view, KeywordNames& names,
+                                std::string& out) {
     TRY(current, snapshot.keywords());
     names = std::move(current);
     if (names.size() == view.keywords_told) return Outcome<void>();
@@ -138,7 +141,8 @@ Outcome<bool> Updater::tell_flags(const Snapshot& snapshot, std::string& out) {
     const auto tell = [&](const MessageInfo& message) {
         if (full) return false;
         after_ = message.uid.value;
-        const bool own = options_.own != nullptr && message.modseq == options_.own->mod_seq && options_.own->uids.contains(message.uid);
+        const bool own = options_.own != nullptr && message.modseq == options_.own->mod_seq &&
+                         options_.own->uids.contains(message.uid);
         const std::uint32_t number = own ? 0 : view_.messages.number_of(message.uid);
         if (number != 0) write_flags_update(out, number, message, names_, enabled_.condstore);
         full = out.size() >= kFlushAt;
@@ -156,7 +160,8 @@ Outcome<void> Updater::tell_expunges(const Snapshot& snapshot, ModSeq now, std::
     return Outcome<void>();
 }
 
-Outcome<void> Updater::tell_arrivals(const Snapshot& snapshot, const store::MailboxInfo& info, std::string& out) {
+Outcome<void> Updater::tell_arrivals(const Snapshot& snapshot, const store::MailboxInfo& info,
+                                     std::string& out) {
     if (info.uidnext == view_.next) return Outcome<void>();
     TRY(uids, snapshot.uids(view_.info.id));
     const std::uint32_t before = view_.messages.count();

@@ -1,4 +1,5 @@
-// The session's view of its mailbox, and the untagged answers that keep the client's view the same (RFC 9051, 5.2 and 7.5).
+// The session's view of its mailbox, and the untagged answers that keep the client's view the same (RFC
+// 9051, 5.2 and 7.5).
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ struct Enabled {
 // Names of the account's keywords, by bit.
 using KeywordNames = std::vector<std::string>;
 
-// Sequence numbers as the client knows them. Small whatever the size of the mailbox: runs of UIDs and a mod-sequence.
+// Sequence numbers as the client knows them. Small whatever the size of the mailbox: runs of UIDs and a
+// mod-sequence.
 struct Selected {
     store::MailboxInfo info;  // as of SELECT
     bool read_only = false;
@@ -44,7 +46,8 @@ struct OwnChange {
 };
 
 struct UpdateOptions {
-    // RFC 9051, 7.5.1: not during FETCH, STORE and SEARCH, since sequence numbers would shift under the client.
+    // RFC 9051, 7.5.1: not during FETCH, STORE and SEARCH, since sequence numbers would shift under the
+    // client.
     bool expunges = true;
     const OwnChange* own = nullptr;
 };
@@ -55,22 +58,24 @@ void write_available_flags(std::string& out, const KeywordNames& names);
 void write_permanent_flags(std::string& out, const KeywordNames& names, bool read_only);
 
 // `* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))`
-void write_flags_update(std::string& out, std::uint32_t number, const store::MessageInfo& message, const KeywordNames& names,
-                        bool mod_seq);
+void write_flags_update(std::string& out, std::uint32_t number, const store::MessageInfo& message,
+                        const KeywordNames& names, bool mod_seq);
 
 // UIDs as a client reads them.
 void write_uids(std::string& out, const store::UidSet& uids);
 
 // Announces keywords that are new to the client: it must know them before a message shows them.
-store::Outcome<void> tell_new_keywords(const store::Snapshot& snapshot, Selected& view, KeywordNames& names, std::string& out);
+store::Outcome<void> tell_new_keywords(const store::Snapshot& snapshot, Selected& view, KeywordNames& names,
+                                       std::string& out);
 
 enum class UpdateState : std::uint8_t {
-    done,   // nothing more to tell
-    more,   // `out` is full enough: send it and call again
-    gone    // the mailbox is no more
+    done,  // nothing more to tell
+    more,  // `out` is full enough: send it and call again
+    gone   // the mailbox is no more
 };
 
-// Brings the client up to date with the snapshot, about kFlushAt bytes at a time. `resume` is 0 at first and keeps the place.
+// Brings the client up to date with the snapshot, about kFlushAt bytes at a time. `resume` is 0 at first and
+// keeps the place.
 class Updater {
 public:
     Updater(Selected& view, const Enabled& enabled, KeywordNames& names, UpdateOptions options)
@@ -81,7 +86,8 @@ public:
 private:
     store::Outcome<void> tell_expunges(const store::Snapshot& snapshot, ModSeq now, std::string& out);
     store::Outcome<bool> tell_flags(const store::Snapshot& snapshot, std::string& out);
-    store::Outcome<void> tell_arrivals(const store::Snapshot& snapshot, const store::MailboxInfo& info, std::string& out);
+    store::Outcome<void> tell_arrivals(const store::Snapshot& snapshot, const store::MailboxInfo& info,
+                                       std::string& out);
 
     Selected& view_;
     const Enabled& enabled_;

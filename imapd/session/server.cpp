@@ -48,24 +48,28 @@ net::Task<void> serve(Worker* worker, const ListenerFacts* facts, net::Stream st
     if (user) {
         Capabilities capabilities;
         capabilities.hide(facts->hidden_capabilities);
-        const auto session = std::make_unique<Session>(connection, *worker, id, std::move(user->tag), user->account,
-                                                       std::move(user->login), capabilities);
+        const auto session = std::make_unique<Session>(connection, *worker, id, std::move(user->tag),
+                                                       user->account, std::move(user->login), capabilities);
         co_await session->run();
     }
     co_await connection.stream().shutdown(kShutdownTimeout);
 }
 
-net::ListenerOptions listener_options(const settings::Settings& settings, const settings::Listener& listener) {
+net::ListenerOptions listener_options(const settings::Settings& settings,
+                                      const settings::Listener& listener) {
     net::ListenerOptions options;
     options.max_connections = settings.limits.connections;
     options.max_per_address = settings.limits.connections_per_address;
     if (listener.tls != settings::TlsMode::implicit) {
         options.refusal_text = [](net::Refusal why) {
-            return std::string(why == net::Refusal::server_full ? "* BYE Too many connections\r\n"
-                                                                : "* BYE Too many connections from your address\r\n");
+            return std::string(why == net::Refusal::server_full
+                                   ? "* BYE Too many connections\r\n"
+                                   : "* BYE Too many connections from your address\r\n");
         };
     }
-    options.on_problem = [](std::string_view problem) { log::warning("imap.accept.problem", {{"why", problem}}); };
+    options.on_problem = [](std::string_view problem) {
+        log::warning("imap.accept.problem", {{"why", problem}});
+    };
     options.on_exception = report;
     return options;
 }
@@ -78,7 +82,8 @@ std::vector<std::string> hidden_of(const directory::Directory& directory, Accoun
 
 }  // namespace
 
-Server::Server(const settings::Settings& settings, const directory::Directory& directory, std::shared_ptr<net::TlsServerContext> tls)
+Server::Server(const settings::Settings& settings, const directory::Directory& directory,
+               std::shared_ptr<net::TlsServerContext> tls)
     : settings_(settings),
       directory_(directory),
       tls_(std::move(tls)),
@@ -93,7 +98,8 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
 
 Server::~Server() = default;
 
-Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets, FileDescriptor notices) {
+Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
+                           FileDescriptor notices) {
     threads_ = &threads;
     const std::string deliver_socket = settings_.data_dir / "run" / "deliver.sock";
     for (std::size_t i = 0; i < threads.size(); ++i) {
@@ -119,9 +125,15 @@ void Server::listen(const settings::Listener& listener, FileDescriptor socket) {
     facts->hidden_capabilities.insert(facts->hidden_capabilities.end(), listener.hidden_capabilities.begin(),
                                       listener.hidden_capabilities.end());
     switch (listener.tls) {
-        case settings::TlsMode::implicit: facts->encryption = Encryption::implicit; break;
-        case settings::TlsMode::starttls: facts->encryption = Encryption::starttls; break;
-        case settings::TlsMode::none: facts->encryption = Encryption::none; break;
+        case settings::TlsMode::implicit:
+            facts->encryption = Encryption::implicit;
+            break;
+        case settings::TlsMode::starttls:
+            facts->encryption = Encryption::starttls;
+            break;
+        case settings::TlsMode::none:
+            facts->encryption = Encryption::none;
+            break;
     }
     auto session = [this, facts = facts.get()](net::Stream stream) {
         // The worker of the thread that the connection was dealt to.
@@ -130,8 +142,8 @@ void Server::listen(const settings::Listener& listener, FileDescriptor socket) {
         return serve(workers_[index].get(), facts, std::move(stream));
     };
     facts_.push_back(std::move(facts));
-    listeners_.push_back(
-        std::make_unique<net::Listener>(*threads_, std::move(socket), listener_options(settings_, listener), std::move(session)));
+    listeners_.push_back(std::make_unique<net::Listener>(
+        *threads_, std::move(socket), listener_options(settings_, listener), std::move(session)));
 }
 
 // Each notice goes to every thread: only the threads know which sessions they have.
@@ -158,7 +170,8 @@ void Server::request_stop() {
 bool Server::wait_idle(std::chrono::milliseconds at_most) {
     const auto end = std::chrono::steady_clock::now() + at_most;
     for (const auto& listener : listeners_) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (!listener->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
     }
     return true;

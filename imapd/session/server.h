@@ -19,7 +19,8 @@ namespace mailstead::imapd {
 class Server {
 public:
     // `directory` must outlive it. `tls` may be null when no listener wants it.
-    Server(const settings::Settings& settings, const directory::Directory& directory, std::shared_ptr<net::TlsServerContext> tls);
+    Server(const settings::Settings& settings, const directory::Directory& directory,
+           std::shared_ptr<net::TlsServerContext> tls);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;

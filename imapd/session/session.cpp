@@ -1,8 +1,7 @@
 #include "imapd/session/session.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <unistd.h>
 
 #include "common/base/text.h"
 #include "common/runtime/log.h"
@@ -24,9 +23,12 @@ constexpr unsigned kMaxBadCommands = 50;
 
 Reply rejection(Framer::Rejection why) {
     switch (why) {
-        case Framer::Rejection::line_too_long: return {Condition::bad, "", "Line too long"};
-        case Framer::Rejection::literal_too_big: return {Condition::no, "LIMIT", "Literal too long"};
-        default: return {Condition::bad, "", "Command too long"};
+        case Framer::Rejection::line_too_long:
+            return {Condition::bad, "", "Line too long"};
+        case Framer::Rejection::literal_too_big:
+            return {Condition::no, "LIMIT", "Literal too long"};
+        default:
+            return {Condition::bad, "", "Command too long"};
     }
 }
 
@@ -54,24 +56,35 @@ Reply bad(std::string text) {
 
 Reply reply_to(const store::Failure& failure) {
     switch (failure.fault) {
-        case Fault::non_existent: return no("No such mailbox", "NONEXISTENT");
-        case Fault::already_exists: return no("Mailbox exists already", "ALREADYEXISTS");
-        case Fault::try_create: return no("No such mailbox", "TRYCREATE");
-        case Fault::has_children: return no("There are mailboxes below it", "HASCHILDREN");
-        case Fault::over_quota: return no("Quota exceeded", "OVERQUOTA");
-        case Fault::limit: return no("A limit of the server is reached", "LIMIT");
-        case Fault::cannot: return no("That is not possible", "CANNOT");
-        case Fault::use_attribute: return no("Special use is taken or unknown", "USEATTR");
-        case Fault::invalid: return no("The server did not understand itself", "SERVERBUG");
-        case Fault::damaged: return no("The mailbox index is damaged", "CORRUPTION");
+        case Fault::non_existent:
+            return no("No such mailbox", "NONEXISTENT");
+        case Fault::already_exists:
+            return no("Mailbox exists already", "ALREADYEXISTS");
+        case Fault::try_create:
+            return no("No such mailbox", "TRYCREATE");
+        case Fault::has_children:
+            return no("There are mailboxes below it", "HASCHILDREN");
+        case Fault::over_quota:
+            return no("Quota exceeded", "OVERQUOTA");
+        case Fault::limit:
+            return no("A limit of the server is reached", "LIMIT");
+        case Fault::cannot:
+            return no("That is not possible", "CANNOT");
+        case Fault::use_attribute:
+            return no("Special use is taken or unknown", "USEATTR");
+        case Fault::invalid:
+            return no("The server did not understand itself", "SERVERBUG");
+        case Fault::damaged:
+            return no("The mailbox index is damaged", "CORRUPTION");
         case Fault::newer_format:
-        case Fault::unavailable: break;
+        case Fault::unavailable:
+            break;
     }
     return no("Not possible now, try again later", "UNAVAILABLE");
 }
 
-Session::Session(Connection& client, Backend& services, std::string session_id, std::string tag_of_login, AccountId id,
-                 std::string user, Capabilities offered)
+Session::Session(Connection& client, Backend& services, std::string session_id, std::string tag_of_login,
+                 AccountId id, std::string user, Capabilities offered)
     : connection(client),
       backend(services),
       account(id),
@@ -94,12 +107,23 @@ net::Task<void> Session::run() {
             break;
         }
         switch (*event) {
-            case Framer::Event::command: going = co_await on_command(); break;
-            case Framer::Event::literal: going = co_await on_literal(); break;
-            case Framer::Event::chunk: on_chunk(); break;
-            case Framer::Event::rejected: going = co_await on_rejected(); break;
-            case Framer::Event::fatal: going = bye("Literal too long"); break;
-            case Framer::Event::need_input: break;
+            case Framer::Event::command:
+                going = co_await on_command();
+                break;
+            case Framer::Event::literal:
+                going = co_await on_literal();
+                break;
+            case Framer::Event::chunk:
+                on_chunk();
+                break;
+            case Framer::Event::rejected:
+                going = co_await on_rejected();
+                break;
+            case Framer::Event::fatal:
+                going = bye("Literal too long");
+                break;
+            case Framer::Event::need_input:
+                break;
         }
     }
     unselect();
@@ -107,11 +131,13 @@ net::Task<void> Session::run() {
     log::info("imap.logout", {{"session", session_id_}, {"login", login}});
 }
 
-// The tagged answer to LOGIN or AUTHENTICATE is given here, since only now is it known what the account may use.
+// The tagged answer to LOGIN or AUTHENTICATE is given here, since only now is it known what the account may
+// use.
 net::Task<bool> Session::begin() {
     auto opened = co_await backend.open(account);
     if (!opened) {
-        log::warning("imap.account.unavailable", {{"session", session_id_}, {"login", login}, {"reason", opened.error().what}});
+        log::warning("imap.account.unavailable",
+                     {{"session", session_id_}, {"login", login}, {"reason", opened.error().what}});
         answer(tag_of_login_, reply_to(opened.error()));
         co_return bye("The account cannot be opened now");
     }
@@ -128,8 +154,9 @@ net::Task<bool> Session::begin() {
     capabilities.write_after_login(code, backend.append_limit());
     answer(tag_of_login_, ok("Logged in", std::move(code)));
     const std::string peer = connection.stream().peer().to_string();
-    log::info("imap.login",
-              {{"session", session_id_}, {"login", login}, {"peer", peer}, {"tls", connection.stream().is_tls()}});
+    log::info(
+        "imap.login",
+        {{"session", session_id_}, {"login", login}, {"peer", peer}, {"tls", connection.stream().is_tls()}});
     co_return true;
 }
 
@@ -140,7 +167,8 @@ net::Task<bool> Session::on_command() {
     if (!parsed) {
         intake = Intake();
         const auto& error = parsed.error();
-        Reply reply{error.is_no ? Condition::no : Condition::bad, std::string(error.code), std::string(error.error.what)};
+        Reply reply{error.is_no ? Condition::no : Condition::bad, std::string(error.code),
+                    std::string(error.error.what)};
         if (!error.is_no) co_return count_bad(error.tag, reply);
         answer(error.tag, reply);
         co_return true;
@@ -177,7 +205,8 @@ net::Task<bool> Session::execute(proto::Command command) {
 
 net::Task<bool> Session::on_literal() {
     Framer& framer = connection.framer();
-    const auto append = proto::append_literal_follows(framer.prefix(), {enabled.strings() == proto::Utf8::yes});
+    const auto append =
+        proto::append_literal_follows(framer.prefix(), {enabled.strings() == proto::Utf8::yes});
     if (!append) {
         connection.take_literal();
         co_return true;
@@ -209,13 +238,15 @@ std::optional<Reply> Session::refuse_message(const proto::Append& append) {
     const std::uint64_t size = append.messages.back().literal.size;
     if (size == 0) return no("An empty message", "CANNOT");
     if (size > backend.append_limit()) return no("The message is too large", "TOOBIG");  // RFC 7889, 4
-    if (append.messages.size() > 1 && !capabilities.has(Capability::multi_append)) return bad("One message at a time");
+    if (append.messages.size() > 1 && !capabilities.has(Capability::multi_append))
+        return bad("One message at a time");
     const auto now = snapshot();
     if (!now) return reply_to(now.error());
     const auto mailbox = now->find(append.mailbox);
     if (!mailbox && mailbox.error().fault == Fault::non_existent) return no("No such mailbox", "TRYCREATE");
     const auto info = now->account();
-    if (info && info->quota_octets != 0 && info->octets + size > info->quota_octets) return no("Quota exceeded", "OVERQUOTA");
+    if (info && info->quota_octets != 0 && info->octets + size > info->quota_octets)
+        return no("Quota exceeded", "OVERQUOTA");
     return std::nullopt;
 }
 
@@ -246,7 +277,8 @@ net::Task<Outcome<store::ChangeResult>> Session::apply(store::Action action) {
     return apply(std::move(action), std::vector<FileDescriptor>());
 }
 
-net::Task<Outcome<store::ChangeResult>> Session::apply(store::Action action, std::vector<FileDescriptor> files) {
+net::Task<Outcome<store::ChangeResult>> Session::apply(store::Action action,
+                                                       std::vector<FileDescriptor> files) {
     store::Change change;
     change.at = now();
     change.action = std::move(action);
@@ -288,7 +320,8 @@ Parsed<UidSet> Session::resolve(const proto::SequenceSet& set, bool uid) const {
     UidSet named;
     if (uid) {
         // RFC 9051, 6.4.9: UIDs that do not exist are passed over.
-        for (const proto::NumberRange r : set.resolve(messages.last().value)) named.add(UidRange{r.first, r.last});
+        for (const proto::NumberRange r : set.resolve(messages.last().value))
+            named.add(UidRange{r.first, r.last});
         return named.intersected(messages.uids());
     }
     if (set.largest_named() > messages.count() || (set.has_star() && messages.empty())) {
@@ -333,7 +366,8 @@ net::Task<Reply> Session::idle() {
             logging_out = true;
             break;
         }
-        const auto left = std::chrono::duration_cast<net::Timeout>(give_up - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<net::Timeout>(give_up - std::chrono::steady_clock::now());
         waiting_ = true;
         const auto news = co_await connection.wait_for_news(std::max(left, net::Timeout(1)));
         waiting_ = false;
@@ -348,7 +382,8 @@ net::Task<Reply> Session::idle() {
             logging_out = true;
             break;
         }
-        if (*event != Framer::Event::command || !text::iequals(connection.framer().command(), "DONE")) reply = bad("DONE expected");
+        if (*event != Framer::Event::command || !text::iequals(connection.framer().command(), "DONE"))
+            reply = bad("DONE expected");
         break;
     }
     connection.framer().set_plain_lines(false);

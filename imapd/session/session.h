@@ -1,4 +1,5 @@
-// A session after login: reads commands, lets imapd/commands execute them, keeps the client's view of its mailbox up to date.
+// A session after login: reads commands, lets imapd/commands execute them, keeps the client's view of its
+// mailbox up to date.
 #pragma once
 
 #include <cstdint>
@@ -36,16 +37,16 @@ struct Intake {
         std::uint64_t size = 0;
     };
     std::vector<File> files;
-    bool accepting = false;           // the literal in hand goes into files.back()
-    std::optional<Reply> refusal;     // decided before all has come
+    bool accepting = false;        // the literal in hand goes into files.back()
+    std::optional<Reply> refusal;  // decided before all has come
 };
 
 // All that commands work on. One thread.
 class Session final : private Listening {
 public:
     // `connection` and `backend` outlive it.
-    Session(Connection& connection, Backend& backend, std::string session_id, std::string tag_of_login, AccountId account,
-            std::string login, Capabilities capabilities);
+    Session(Connection& connection, Backend& backend, std::string session_id, std::string tag_of_login,
+            AccountId account, std::string login, Capabilities capabilities);
     ~Session() override;
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -57,13 +58,14 @@ public:
     std::string& out() { return connection.out(); }
     store::Outcome<store::Snapshot> snapshot() const { return reader_->snapshot(); }
     net::Task<store::Outcome<store::ChangeResult>> apply(store::Action action);
-    net::Task<store::Outcome<store::ChangeResult>> apply(store::Action action, std::vector<FileDescriptor> files);
+    net::Task<store::Outcome<store::ChangeResult>> apply(store::Action action,
+                                                         std::vector<FileDescriptor> files);
     // Sends what has been answered when it is much; false when the client is gone.
     net::Task<bool> flush_if_full();
     // The untagged answers that are due. False when the session is over.
     net::Task<bool> tell_updates(UpdateOptions options);
-    // UIDs that a command's set names, of those that the client knows. Sequence numbers beyond the last message are an error
-    // (RFC 9051, 9: seq-number).
+    // UIDs that a command's set names, of those that the client knows. Sequence numbers beyond the last
+    // message are an error (RFC 9051, 9: seq-number).
     Parsed<store::UidSet> resolve(const proto::SequenceSet& set, bool uid) const;
     // From the first command that shows that the client knows of mod-sequences (RFC 7162, 3.1).
     void enable_condstore();

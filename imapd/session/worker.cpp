@@ -1,10 +1,9 @@
 #include "imapd/session/worker.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 
 #include "common/commit/engine.h"
 
@@ -59,7 +58,8 @@ void Worker::cancel(std::uint64_t conversation) {
 net::Task<Outcome<store::AccountReader>> Worker::open(AccountId account) {
     // After a power cut an index may be torn until deliver has been at it.
     if (!shared_.recovered && !commit::recovered_since_boot(shared_.data_dir)) {
-        co_return Failure(Fault::unavailable, "the store has not been recovered since the start of the machine");
+        co_return Failure(Fault::unavailable,
+                          "the store has not been recovered since the start of the machine");
     }
     shared_.recovered = true;
     auto opened = shared_.reader.open(account);
@@ -73,7 +73,8 @@ net::Task<Outcome<store::AccountReader>> Worker::open(AccountId account) {
     co_return shared_.reader.open(account);
 }
 
-net::Task<Outcome<store::ChangeResult>> Worker::apply(AccountId account, store::Change change, std::vector<FileDescriptor> files) {
+net::Task<Outcome<store::ChangeResult>> Worker::apply(AccountId account, store::Change change,
+                                                      std::vector<FileDescriptor> files) {
     ipc::ApplyChange question;
     question.account = account;
     question.change = store::encode(change);

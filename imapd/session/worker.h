@@ -1,4 +1,5 @@
-// What the sessions of one io thread share: the way to deliver, the accounts, and who wants to hear of changes.
+// What the sessions of one io thread share: the way to deliver, the accounts, and who wants to hear of
+// changes.
 #pragma once
 
 #include <atomic>

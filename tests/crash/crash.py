@@ -132,8 +132,10 @@ def check(stack, books, when):
         for uid, identity in found:
             books.seen(account, validity, uid, identity)
         missing = sum(1 for identity in books.acknowledged[account] if not counts[identity])
-        print(f"{when}: {account} holds {len(found)} messages, {len(books.acknowledged[account])} acknowledged, {missing} missing")
-        problems += [f"{when}: {account} lost {identity}" for identity in books.acknowledged[account] if not counts[identity]]
+        acknowledged = len(books.acknowledged[account])
+        print(f"{when}: {account} holds {len(found)} messages, {acknowledged} acknowledged, {missing} missing")
+        problems += [f"{when}: {account} lost {identity}" for identity in books.acknowledged[account]
+                     if not counts[identity]]
         problems += [f"{when}: {account} has {identity} {n} times" for identity, n in counts.items() if n > 1]
         if sorted(set(uids)) != uids:
             problems.append(f"{when}: {account} has UIDs out of order or twice")
@@ -154,8 +156,9 @@ def main():
             stack.add_account(account)
         stack.start()
         books, stop = Books(), threading.Event()
-        workers = [threading.Thread(target=send_mail, args=(stack, books, stop, i, options.seed + i), daemon=True) for i in range(6)]
-        workers += [threading.Thread(target=append_mail, args=(stack, books, stop, i, options.seed + 100 + i), daemon=True) for i in range(2)]
+        roles = [send_mail] * 6 + [append_mail] * 2
+        workers = [threading.Thread(target=role, args=(stack, books, stop, number, options.seed + number), daemon=True)
+                   for number, role in enumerate(roles)]
         for worker in workers:
             worker.start()
         killed = collections.Counter()

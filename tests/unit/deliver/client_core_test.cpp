@@ -25,7 +25,9 @@ smtp::Reply reply(int code, std::vector<std::string> lines) {
 // A server's lines against what the client sends: each step is what must have been sent, then the answer.
 class Dialog {
 public:
-    explicit Dialog(ClientOptions options = {.helo_name = "mail.example.org"}) : core(std::move(options)) { action = core.connected(); }
+    explicit Dialog(ClientOptions options = {.helo_name = "mail.example.org"}) : core(std::move(options)) {
+        action = core.connected();
+    }
 
     Dialog& greeting(std::vector<std::string> capabilities = {}) {
         expect("");
@@ -77,7 +79,8 @@ TEST(ClientCore, PipelinesMailAndRecipientsButNotData) {
     Dialog dialog;
     dialog.greeting({"PIPELINING", "SIZE 1000"});
     dialog.action = dialog.core.start(message({"a@remote.test", "b@remote.test"}));
-    dialog.expect("MAIL FROM:<you@example.org> SIZE=100\r\nRCPT TO:<a@remote.test>\r\nRCPT TO:<b@remote.test>\r\n");
+    dialog.expect(
+        "MAIL FROM:<you@example.org> SIZE=100\r\nRCPT TO:<a@remote.test>\r\nRCPT TO:<b@remote.test>\r\n");
     dialog.answer(250).expect("").answer(250).expect("").answer(250);
     dialog.expect("DATA\r\n");
 }
@@ -181,19 +184,22 @@ TEST(ClientCore, WaitsAsLongAsTheStandardSays_Rfc5321_4_5_3_2) {
     EXPECT_EQ(std::get<SendMessage>(dialog.action).timeout, 10min);
 }
 
-// Breaking the connection at any step settles every recipient, transiently, and asks for nothing but to close.
+// Breaking the connection at any step settles every recipient, transiently, and asks for nothing but to
+// close.
 TEST(ClientCore, AFailureAtAnyStepIsTransientForAllWhoWereNotSettled) {
     const std::vector<int> replies = {220, 250, 250, 250, 250, 354, 250};
     for (std::size_t broken_at = 0; broken_at < replies.size(); ++broken_at) {
         Dialog dialog;
         for (std::size_t step = 0; step < broken_at; ++step) {
-            if (dialog.is<Idle>()) dialog.action = dialog.core.start(message({"a@remote.test", "b@remote.test"}));
+            if (dialog.is<Idle>())
+                dialog.action = dialog.core.start(message({"a@remote.test", "b@remote.test"}));
             dialog.answer(replies[step]);
         }
         if (dialog.is<Idle>()) dialog.action = dialog.core.start(message({"a@remote.test", "b@remote.test"}));
         dialog.action = dialog.core.on_failure("connection reset");
         EXPECT_TRUE(dialog.is<Close>()) << broken_at;
-        for (const auto& verdict : dialog.core.verdicts()) EXPECT_EQ(verdict.verdict, Verdict::transient) << broken_at;
+        for (const auto& verdict : dialog.core.verdicts())
+            EXPECT_EQ(verdict.verdict, Verdict::transient) << broken_at;
     }
 }
 

@@ -41,14 +41,16 @@ TEST(Route, ADomainThatDoesNotExistFailsForGoodAndADeadServerDoesNot) {
 }
 
 TEST(Route, HostsNotBetterThanOurselvesAreLeftOut) {
-    EXPECT_EQ(names(route(dns::Answer<dns::Mx>::of({{10, "a.test"}, {20, "mail.example.org"}, {30, "c.test"}}))),
-              (std::vector<std::string>{"a.test"}));
+    EXPECT_EQ(
+        names(route(dns::Answer<dns::Mx>::of({{10, "a.test"}, {20, "mail.example.org"}, {30, "c.test"}}))),
+        (std::vector<std::string>{"a.test"}));
     const Route loop = route(dns::Answer<dns::Mx>::of({{10, "MAIL.example.org"}, {30, "c.test"}}));
     EXPECT_EQ(std::get<NoRoute>(loop).status, (smtp::EnhancedCode{5, 4, 6}));
 }
 
 TEST(Route, NamesThatAreNoHostsAreLeftOut) {
-    EXPECT_EQ(names(route(dns::Answer<dns::Mx>::of({{10, "bad name"}, {20, "good.test"}}))), (std::vector<std::string>{"good.test"}));
+    EXPECT_EQ(names(route(dns::Answer<dns::Mx>::of({{10, "bad name"}, {20, "good.test"}}))),
+              (std::vector<std::string>{"good.test"}));
     EXPECT_TRUE(std::get<NoRoute>(route(dns::Answer<dns::Mx>::of({{10, "bad name"}, {10, "-x"}}))).permanent);
 }
 

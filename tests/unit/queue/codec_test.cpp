@@ -17,7 +17,8 @@ QueueEntry sample() {
     entry.delay_notice = entry.received + std::chrono::hours(4);
     for (const char* to : {"a@one.test", "b@two.test", "c@one.test"}) {
         const Address address = Address::parse(to).value();
-        QueuedRecipient recipient{{address, ipc::kNotifyFailure, "rfc822;x@y.test", ipc::Remote{address}}, {}};
+        QueuedRecipient recipient{{address, ipc::kNotifyFailure, "rfc822;x@y.test", ipc::Remote{address}},
+                                  {}};
         recipient.progress.next_attempt = entry.received;
         recipient.progress.last_reply = "451 4.7.1 later";
         entry.recipients.push_back(recipient);
@@ -47,7 +48,8 @@ TEST(QueueEntry, EveryTruncationIsRefused) {
 }
 
 TEST(QueueChange, ControlKeepsItsSelector) {
-    const Control before{ipc::QueueCommand::Op::hold, ipc::QueueCommand::ToDomain{"one.test"}, Time(Milliseconds(5))};
+    const Control before{ipc::QueueCommand::Op::hold, ipc::QueueCommand::ToDomain{"one.test"},
+                         Time(Milliseconds(5))};
     const auto after = decode_queue_change(encode(QueueChange(before)));
     ASSERT_TRUE(after);
     const auto& control = std::get<Control>(*after);
@@ -57,7 +59,8 @@ TEST(QueueChange, ControlKeepsItsSelector) {
 }
 
 TEST(QueueChange, RecordKeepsEachRecipientsProgress) {
-    Record before{QueueId(3), {{1, Progress{RecipientState::failed, 4, {}, {}, "mx [192.0.2.1]", "550 no", true}}}};
+    Record before{QueueId(3),
+                  {{1, Progress{RecipientState::failed, 4, {}, {}, "mx [192.0.2.1]", "550 no", true}}}};
     const auto after = decode_queue_change(encode(QueueChange(before)));
     ASSERT_TRUE(after);
     const auto& record = std::get<Record>(*after);

@@ -9,7 +9,8 @@ template <class T>
 T parsed(std::string_view frame, ParseOptions options = {}) {
     auto command = parse_command(frame, options);
     if (!command) {
-        ADD_FAILURE() << frame << ": " << command.error().error.what << " at " << command.error().error.offset;
+        ADD_FAILURE() << frame << ": " << command.error().error.what << " at "
+                      << command.error().error.offset;
         return {};
     }
     EXPECT_TRUE(std::holds_alternative<T>(command->arguments)) << frame;
@@ -52,7 +53,9 @@ TEST(ImapCommand, SelectWithCondstoreAndQresync_Rfc7162_3_2_5) {
     EXPECT_FALSE(parsed<Select>("a SELECT inBox").read_only);
     EXPECT_TRUE(parsed<Select>("a SELECT inBox").mailbox.is_inbox());
     EXPECT_TRUE(parsed<Select>("a EXAMINE x (CONDSTORE)").condstore);
-    const auto q = parsed<Select>("a SELECT x (QRESYNC (67890007 90060115194045000 41:211,214:541 (1:3,5 7:9,11)))").qresync;
+    const auto q =
+        parsed<Select>("a SELECT x (QRESYNC (67890007 90060115194045000 41:211,214:541 (1:3,5 7:9,11)))")
+            .qresync;
     ASSERT_TRUE(q);
     EXPECT_EQ(q->uidvalidity, 67890007u);
     EXPECT_EQ(q->mod_seq, 90060115194045000u);
@@ -88,7 +91,8 @@ TEST(ImapCommand, ListExtended_Rfc5258) {
     EXPECT_FALSE(plain.extended);
     EXPECT_EQ(plain.patterns, std::vector<std::string>{"*"});
     const auto list = parsed<List>(
-        "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (INBOX \"a/%\") RETURN (CHILDREN SPECIAL-USE STATUS (MESSAGES UIDNEXT))");
+        "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (INBOX \"a/%\") RETURN (CHILDREN SPECIAL-USE STATUS "
+        "(MESSAGES UIDNEXT))");
     EXPECT_TRUE(list.extended && list.subscribed_only && list.recursive_match && list.return_children);
     EXPECT_TRUE(list.return_special_use);
     EXPECT_EQ(list.patterns.size(), 2u);
@@ -101,9 +105,12 @@ TEST(ImapCommand, ListExtended_Rfc5258) {
 }
 
 TEST(ImapCommand, StatusItems) {
-    const auto items = parsed<Status>("a STATUS x (MESSAGES SIZE DELETED DELETED-STORAGE HIGHESTMODSEQ MAILBOXID APPENDLIMIT)").items;
-    EXPECT_TRUE(items.messages && items.size && items.deleted && items.deleted_storage && items.highest_mod_seq &&
-                items.mailbox_id && items.append_limit);
+    const auto items =
+        parsed<Status>(
+            "a STATUS x (MESSAGES SIZE DELETED DELETED-STORAGE HIGHESTMODSEQ MAILBOXID APPENDLIMIT)")
+            .items;
+    EXPECT_TRUE(items.messages && items.size && items.deleted && items.deleted_storage &&
+                items.highest_mod_seq && items.mailbox_id && items.append_limit);
     EXPECT_FALSE(items.recent || items.unseen);
     refused("a STATUS x ()");
     refused("a STATUS x (FOO)");
@@ -147,14 +154,16 @@ TEST(ImapCommand, StoreInAllForms) {
     EXPECT_EQ(store.how, Store::How::add);
     EXPECT_EQ(store.unchanged_since, 5u);
     EXPECT_TRUE(store.flags.has(SystemFlag::deleted));
-    EXPECT_EQ(parsed<Store>("a STORE 1 -FLAGS (\\Recent \\Foo x X)").flags.keywords, std::vector<std::string>{"x"});
+    EXPECT_EQ(parsed<Store>("a STORE 1 -FLAGS (\\Recent \\Foo x X)").flags.keywords,
+              std::vector<std::string>{"x"});
 }
 
 TEST(ImapCommand, SearchReturnAndCharset) {
     EXPECT_FALSE(parsed<Search>("a SEARCH ALL").result.extended);
     EXPECT_TRUE(parsed<Search>("a SEARCH RETURN () ALL").result.all);
     const auto search = parsed<Search>("a UID SEARCH RETURN (MIN SAVE COUNT) CHARSET utf-8 SUBJECT {2}\r\nü");
-    EXPECT_TRUE(search.uid && search.result.min && search.result.save && search.result.count && !search.result.all);
+    EXPECT_TRUE(search.uid && search.result.min && search.result.save && search.result.count &&
+                !search.result.all);
     EXPECT_EQ(search.key.text, "ü");
     const auto error = refused("a SEARCH CHARSET koi8-r ALL");
     EXPECT_TRUE(error.is_no);
@@ -162,7 +171,8 @@ TEST(ImapCommand, SearchReturnAndCharset) {
 }
 
 TEST(ImapCommand, TheOthers) {
-    EXPECT_EQ(parsed<Enable>("a ENABLE condstore QResync").capabilities, (std::vector<std::string>{"CONDSTORE", "QRESYNC"}));
+    EXPECT_EQ(parsed<Enable>("a ENABLE condstore QResync").capabilities,
+              (std::vector<std::string>{"CONDSTORE", "QRESYNC"}));
     EXPECT_EQ(parsed<Rename>("a RENAME x y/z").to.utf8(), "y/z");
     EXPECT_TRUE(parsed<Copy>("a UID MOVE 1:* x").move);
     EXPECT_TRUE(parsed<Expunge>("a UID EXPUNGE 1,3").uids);

@@ -38,15 +38,18 @@ struct Case {
 
 class ImapFramerLimit : public testing::TestWithParam<Case> {};
 TEST_P(ImapFramerLimit, RejectsAndStaysInStep) {
-    EXPECT_EQ(record(GetParam().input + "z NOOP\r\n", kSmall), std::string(GetParam().log) + "command z NOOP [z NOOP]\n");
+    EXPECT_EQ(record(GetParam().input + "z NOOP\r\n", kSmall),
+              std::string(GetParam().log) + "command z NOOP [z NOOP]\n");
 }
 INSTANTIATE_TEST_SUITE_P(
     Table, ImapFramerLimit,
     testing::Values(
-        Case{"line_at_limit", "a NOOP" + std::string(34, ' ') + "\r\n", "command a NOOP [a NOOP                                  ]\n"},
+        Case{"line_at_limit", "a NOOP" + std::string(34, ' ') + "\r\n",
+             "command a NOOP [a NOOP                                  ]\n"},
         Case{"line_past_limit", "a NOOP" + std::string(35, ' ') + "\r\n", "rejected a 1\n"},
         Case{"huge_line", "a " + std::string(100'000, 'x') + "\r\n", "rejected a 1\n"},
-        Case{"huge_line_then_literal_plus", "a " + std::string(1000, 'x') + " {3+}\r\nabc\r\n", "rejected a 1\n"},
+        Case{"huge_line_then_literal_plus", "a " + std::string(1000, 'x') + " {3+}\r\nabc\r\n",
+             "rejected a 1\n"},
         Case{"huge_line_then_sync_literal", "a " + std::string(1000, 'x') + " {3}\r\n", "rejected a 1\n"},
         Case{"literal_at_limit", "a LOGIN {30+}\r\n" + std::string(30, 'x') + " y\r\n",
              "literal 30\ncommand a LOGIN [a LOGIN {30+}\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx y]\n"},
@@ -54,7 +57,8 @@ INSTANTIATE_TEST_SUITE_P(
              "literal 31\nrejected a 2\n"},
         Case{"sync_literal_past_limit", "a LOGIN {31}\r\n", "literal 31\nrejected a 2\n"},
         Case{"command_past_limit",
-             "a LOGIN {30+}\r\n" + std::string(30, 'x') + " {30+}\r\n" + std::string(30, 'x') + " abcdefghijklmnopqrst\r\n",
+             "a LOGIN {30+}\r\n" + std::string(30, 'x') + " {30+}\r\n" + std::string(30, 'x') +
+                 " abcdefghijklmnopqrst\r\n",
              "literal 30\nliteral 30\nrejected a 3\n"},
         Case{"absurd_sync_literal", "a LOGIN {99999999999999999999}\r\n", "rejected a 2\n"},
         Case{"bad_tag", "(( " + std::string(100, 'x') + "\r\n", "rejected * 1\n"},
@@ -100,10 +104,13 @@ TEST(ImapFramer, MemoryStaysWithinTheLimitsWhateverComes) {
 }
 
 const std::string_view kSession =
-    "1 CAPABILITY\r\n2 LOGIN {3}\r\njoe {4+}\r\np\r\nw\r\n3 SELECT INBOX\r\n4 APPEND Sent (\\Seen) {12+}\r\nSubject: x\r\n\r\n"
-    "5 UID FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (From To)])\r\n6 garbage {5+}\r\n{9+}\r\r\n((((\r\n7 LOGIN {31+}\r\n"
-    "0123456789012345678901234567890 x\r\n8 APPEND x {0+}\r\n {3+}\r\nabc\r\n9 " 
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx {3+}\r\nabc\r\n10 LOGOUT\r\n";
+    "1 CAPABILITY\r\n2 LOGIN {3}\r\njoe {4+}\r\np\r\nw\r\n3 SELECT INBOX\r\n4 APPEND Sent (\\Seen) "
+    "{12+}\r\nSubject: x\r\n\r\n"
+    "5 UID FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (From To)])\r\n6 garbage {5+}\r\n{9+}\r\r\n((((\r\n7 "
+    "LOGIN {31+}\r\n"
+    "0123456789012345678901234567890 x\r\n8 APPEND x {0+}\r\n {3+}\r\nabc\r\n9 "
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx {3+}\r\nabc\r\n10 "
+    "LOGOUT\r\n";
 
 TEST(ImapFramer, AnySplitOfASessionGivesTheSame) {
     for (const FramerLimits limits : {kSmall, kLimitsBeforeLogin}) {
@@ -112,7 +119,8 @@ TEST(ImapFramer, AnySplitOfASessionGivesTheSame) {
         for (std::size_t cut = 0; cut <= kSession.size(); ++cut) {
             ASSERT_EQ(record(kSession, limits, {cut}), whole) << "cut at " << cut;
             const std::size_t second = cut + (kSession.size() - cut) / 2;
-            ASSERT_EQ(record(kSession, limits, {cut, second}), whole) << "cut at " << cut << " and " << second;
+            ASSERT_EQ(record(kSession, limits, {cut, second}), whole)
+                << "cut at " << cut << " and " << second;
         }
     }
 }

@@ -45,10 +45,12 @@ TEST(ImapMalformed, TheTableIsWellFormed) {
 
 TEST(ImapMalformed, EveryPrefixIsTakenOrRefusedWithoutHarm) {
     for (const std::string_view command : kWellFormed) {
-        for (std::size_t length = 0; length < command.size(); ++length) (void)accepted(command.substr(0, length));
+        for (std::size_t length = 0; length < command.size(); ++length)
+            (void)accepted(command.substr(0, length));
         const std::size_t name = command.find(' ', command.starts_with("UID ") ? 4 : 0);
         EXPECT_FALSE(accepted(command.substr(0, name))) << "without arguments: " << command;
-        EXPECT_FALSE(accepted(std::string(command.substr(0, name)) + " ")) << "with an empty argument: " << command;
+        EXPECT_FALSE(accepted(std::string(command.substr(0, name)) + " "))
+            << "with an empty argument: " << command;
     }
 }
 
@@ -77,8 +79,8 @@ TEST(ImapMalformed, EveryByteReplacedIsSurvived) {
 
 TEST(ImapMalformed, NestingTenThousandDeep) {
     const std::string deep(10'000, '(');
-    for (const std::string_view start :
-         {"SEARCH ", "FETCH 1 ", "LIST ", "LIST \"\" ", "STATUS x ", "ID ", "STORE 1 FLAGS ", "CREATE x ", "SELECT x ", "APPEND x "}) {
+    for (const std::string_view start : {"SEARCH ", "FETCH 1 ", "LIST ", "LIST \"\" ", "STATUS x ", "ID ",
+                                         "STORE 1 FLAGS ", "CREATE x ", "SELECT x ", "APPEND x "}) {
         EXPECT_FALSE(accepted(std::string(start) + deep)) << start;
     }
 }

@@ -73,7 +73,8 @@ private:
 };
 
 // The log for the bytes cut at each position in `cuts`.
-inline std::string record(std::string_view bytes, FramerLimits limits, std::initializer_list<std::size_t> cuts = {}) {
+inline std::string record(std::string_view bytes, FramerLimits limits,
+                          std::initializer_list<std::size_t> cuts = {}) {
     Recorder recorder(limits);
     std::size_t from = 0;
     for (const std::size_t cut : cuts) {

@@ -25,18 +25,20 @@ TEST_P(ImapSequenceSet, Resolves_Rfc9051_9) {
     write_ranges(out, set->resolve(GetParam().largest));
     EXPECT_EQ(out, GetParam().resolved);
 }
-INSTANTIATE_TEST_SUITE_P(Table, ImapSequenceSet,
-                         testing::Values(SetCase{"one", "7", 15, "7"}, SetCase{"rfc_example", "2,4:7,9,12:*", 15, "2,4:7,9,12:15"},
-                                         SetCase{"backwards_and_overlap", "*:4,5:7", 10, "4:10"},
-                                         SetCase{"star_below", "3291:*", 100, "100:3291"}, SetCase{"adjacent", "1,2,3", 9, "1:3"},
-                                         SetCase{"star_of_empty", "1:*", 0, ""}, SetCase{"star_alone", "*", 5, "5"},
-                                         SetCase{"everything", "1:4294967295,*", 5, "1:4294967295"},
-                                         SetCase{"largest_twice", "4294967295,4294967294:4294967295", 5, "4294967294:4294967295"},
-                                         SetCase{"unsorted", "9,1,5,3:4", 9, "1,3:5,9"}),
-                         [](const auto& p) { return p.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Table, ImapSequenceSet,
+    testing::Values(SetCase{"one", "7", 15, "7"}, SetCase{"rfc_example", "2,4:7,9,12:*", 15, "2,4:7,9,12:15"},
+                    SetCase{"backwards_and_overlap", "*:4,5:7", 10, "4:10"},
+                    SetCase{"star_below", "3291:*", 100, "100:3291"}, SetCase{"adjacent", "1,2,3", 9, "1:3"},
+                    SetCase{"star_of_empty", "1:*", 0, ""}, SetCase{"star_alone", "*", 5, "5"},
+                    SetCase{"everything", "1:4294967295,*", 5, "1:4294967295"},
+                    SetCase{"largest_twice", "4294967295,4294967294:4294967295", 5, "4294967294:4294967295"},
+                    SetCase{"unsorted", "9,1,5,3:4", 9, "1,3:5,9"}),
+    [](const auto& p) { return p.param.name; });
 
 TEST(ImapSequenceSet, RefusesWhatIsNone) {
-    for (const std::string_view bad : {"", "0", "1:", ":1", "1,", ",1", "01", "4294967296", "1:2:3 ", "a", "-1", "*:*:*"}) {
+    for (const std::string_view bad :
+         {"", "0", "1:", ":1", "1,", ",1", "01", "4294967296", "1:2:3 ", "a", "-1", "*:*:*"}) {
         Lexer in(bad);
         EXPECT_FALSE(SequenceSet::parse(in) && in.at_end()) << bad;
     }
@@ -52,7 +54,9 @@ std::string fetched(std::string_view written) {
         out += std::to_string(static_cast<int>(item.kind)) + (item.peek ? "p[" : "[");
         write_section(out, item.section);
         out += "]";
-        if (item.partial) out += "<" + std::to_string(item.partial->offset) + "." + std::to_string(item.partial->count) + ">";
+        if (item.partial)
+            out +=
+                "<" + std::to_string(item.partial->offset) + "." + std::to_string(item.partial->count) + ">";
     }
     return out;
 }
@@ -89,8 +93,9 @@ TEST(ImapFetchItems, ReadsEveryForm_Rfc9051_6_4_5) {
 
 TEST(ImapFetchItems, RefusesWhatIsNone) {
     for (const std::string_view bad :
-         {"", "()", "FOO", "BODY[", "BODY[MIME]", "BODY[0]", "BODY[1.]", "BODY[1.0]", "BODY[HEADER.FIELDS]", "BODY[HEADER.FIELDS ()]",
-          "BODY[]<1>", "BODY[]<1.0>", "BODY[]<.1>", "BINARY[1.MIME]", "BINARY[TEXT]", "(FLAGS", "(FLAGS )", "BODY.PEEK", "PREVIEW (FOO)"}) {
+         {"", "()", "FOO", "BODY[", "BODY[MIME]", "BODY[0]", "BODY[1.]", "BODY[1.0]", "BODY[HEADER.FIELDS]",
+          "BODY[HEADER.FIELDS ()]", "BODY[]<1>", "BODY[]<1.0>", "BODY[]<.1>", "BINARY[1.MIME]",
+          "BINARY[TEXT]", "(FLAGS", "(FLAGS )", "BODY.PEEK", "PREVIEW (FOO)"}) {
         EXPECT_TRUE(fetched(bad).starts_with("error") || fetched(bad) == "not at the end") << bad;
     }
 }
@@ -126,8 +131,9 @@ TEST(ImapSearchKeys, BuildsTheTree_Rfc9051_6_4_4) {
 }
 
 TEST(ImapSearchKeys, RefusesWhatIsNone) {
-    for (const std::string_view bad : {"", "FOO", "FROM", "FROM ", "OR SEEN", "NOT", "()", "(SEEN", "BEFORE 31", "SINCE 99-Foo-2020",
-                                       "LARGER x", "OLDER 0", "KEYWORD \"x\"", "TEXT \"\xff\"", "HEADER x", "UID"}) {
+    for (const std::string_view bad :
+         {"", "FOO", "FROM", "FROM ", "OR SEEN", "NOT", "()", "(SEEN", "BEFORE 31", "SINCE 99-Foo-2020",
+          "LARGER x", "OLDER 0", "KEYWORD \"x\"", "TEXT \"\xff\"", "HEADER x", "UID"}) {
         EXPECT_TRUE(searched(bad).starts_with("error")) << bad;
     }
 }
@@ -149,12 +155,30 @@ struct PatternCase {
 };
 TEST(ImapListPattern, Matches_Rfc9051_6_3_9) {
     constexpr PatternCase kCases[] = {
-        {"*", "a/b/c", true},      {"%", "a", true},          {"%", "a/b", false},      {"a/%", "a/b", true},
-        {"a/%", "a/b/c", false},   {"%/b", "a/b", true},      {"*b", "a/b", true},      {"inbox", "INBOX", true},
-        {"iNb%", "INBOX", true},   {"inbox/x", "INBOX/x", true}, {"inbox/X", "INBOX/x", false}, {"A", "a", false},
-        {"a*c", "abc", true},      {"a*c", "abcd", false},    {"%%", "ab", true},       {"*%", "a/b", true},
-        {"%*", "a/b", true},       {"", "", true},            {"", "a", false},         {"a%c*e", "abc/d/e", true},
-        {"%a%/%b%", "xax/yby", true}, {"%a%/%b%", "xax/yay/b", false}, {"*a%", "a/ba", true}, {"*/a%x", "p/q/a/x", false},
+        {"*", "a/b/c", true},
+        {"%", "a", true},
+        {"%", "a/b", false},
+        {"a/%", "a/b", true},
+        {"a/%", "a/b/c", false},
+        {"%/b", "a/b", true},
+        {"*b", "a/b", true},
+        {"inbox", "INBOX", true},
+        {"iNb%", "INBOX", true},
+        {"inbox/x", "INBOX/x", true},
+        {"inbox/X", "INBOX/x", false},
+        {"A", "a", false},
+        {"a*c", "abc", true},
+        {"a*c", "abcd", false},
+        {"%%", "ab", true},
+        {"*%", "a/b", true},
+        {"%*", "a/b", true},
+        {"", "", true},
+        {"", "a", false},
+        {"a%c*e", "abc/d/e", true},
+        {"%a%/%b%", "xax/yby", true},
+        {"%a%/%b%", "xax/yay/b", false},
+        {"*a%", "a/ba", true},
+        {"*/a%x", "p/q/a/x", false},
     };
     for (const auto& c : kCases) {
         EXPECT_EQ(matches_list_pattern(c.pattern, c.name, '/'), c.matches) << c.pattern << " on " << c.name;

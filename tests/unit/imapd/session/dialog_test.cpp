@@ -11,10 +11,10 @@
 //   S.. pattern           lines are skipped up to one that matches
 //   S0                    nothing more has come
 //   SX                    the server has closed the connection
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "tests/unit/imapd/session/test_server.h"
 

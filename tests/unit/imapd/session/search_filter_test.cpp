@@ -22,9 +22,12 @@ TEST(ImapSearchFilter, PassesOverPlainMessagesAlone) {
     EXPECT_TRUE(cannot_match("Subject: x\r\n\r\nhay\r\n", words));
     EXPECT_FALSE(cannot_match("Subject: x\r\n\r\na NEEDLE in hay\r\n", words));
     for (const std::string_view encoded :
-         {"Content-Transfer-Encoding: BASE64\r\n\r\nbmVlZGxl\r\n", "Content-Transfer-Encoding: Quoted-Printable\r\n\r\nnee=\r\ndle\r\n",
-          "Subject: =?utf-8?q?n=65edle?=\r\n\r\n", "Subject: x\r\n\r\n\xEF\xBD\x8E\r\n", "Subject: x\r\n\r\n\x1B$Bx\x1B(B\r\n",
-          "Content-Type: text/plain; charset=UTF-7\r\n\r\n+AG4-eedle\r\n", "Content-Disposition: x; filename*=utf-8''n%65edle\r\n\r\n"}) {
+         {"Content-Transfer-Encoding: BASE64\r\n\r\nbmVlZGxl\r\n",
+          "Content-Transfer-Encoding: Quoted-Printable\r\n\r\nnee=\r\ndle\r\n",
+          "Subject: =?utf-8?q?n=65edle?=\r\n\r\n", "Subject: x\r\n\r\n\xEF\xBD\x8E\r\n",
+          "Subject: x\r\n\r\n\x1B$Bx\x1B(B\r\n",
+          "Content-Type: text/plain; charset=UTF-7\r\n\r\n+AG4-eedle\r\n",
+          "Content-Disposition: x; filename*=utf-8''n%65edle\r\n\r\n"}) {
         EXPECT_FALSE(cannot_match(encoded, words)) << encoded;
     }
     EXPECT_FALSE(cannot_match("Subject: x\r\n\r\nhay\r\n", {}));

@@ -7,9 +7,12 @@ namespace mailstead::imapd {
 namespace {
 
 const std::string_view kPipelined =
-    "1 EXAMINE INBOX\r\n2 FETCH 1:* (FLAGS UID ENVELOPE BODY.PEEK[HEADER.FIELDS (Subject X-Unknown)])\r\n3 UID SEARCH SUBJECT {3+}\r\n"
-    "two\r\n4 FETCH 2 (BODY[] BODYSTRUCTURE BODY[1]<2.3>)\r\n5 STORE 1 +FLAGS (x)\r\n6 APPEND nowhere {5+}\r\nabcde\r\n"
-    "7 IDLE\r\nDONE\r\n8 SEARCH BODY Hello\r\n9 garbage {4+}\r\n((((\r\n10 LIST \"\" *\r\n11 CLOSE\r\n12 LOGOUT\r\n";
+    "1 EXAMINE INBOX\r\n2 FETCH 1:* (FLAGS UID ENVELOPE BODY.PEEK[HEADER.FIELDS (Subject X-Unknown)])\r\n3 "
+    "UID SEARCH SUBJECT {3+}\r\n"
+    "two\r\n4 FETCH 2 (BODY[] BODYSTRUCTURE BODY[1]<2.3>)\r\n5 STORE 1 +FLAGS (x)\r\n6 APPEND nowhere "
+    "{5+}\r\nabcde\r\n"
+    "7 IDLE\r\nDONE\r\n8 SEARCH BODY Hello\r\n9 garbage {4+}\r\n((((\r\n10 LIST \"\" *\r\n11 CLOSE\r\n12 "
+    "LOGOUT\r\n";
 
 std::string answers(TestServer& server, std::initializer_list<std::string_view> packets) {
     TestClient& client = server.connect(StartAt::login);
@@ -30,7 +33,8 @@ TEST(ImapSession, AnySplitOfASessionGivesTheSameAnswers) {
     const std::string whole = answers(server, {kPipelined});
     EXPECT_NE(whole.find("12 OK"), std::string::npos) << whole;
     for (std::size_t cut = 1; cut < kPipelined.size(); cut += 3) {
-        ASSERT_EQ(answers(server, {kPipelined.substr(0, cut), kPipelined.substr(cut)}), whole) << "cut at " << cut;
+        ASSERT_EQ(answers(server, {kPipelined.substr(0, cut), kPipelined.substr(cut)}), whole)
+            << "cut at " << cut;
     }
 }
 
@@ -38,8 +42,9 @@ TEST(ImapSession, EveryCommandInEveryWrongStateIsRefused) {
     TestServer server;
     TestClient& client = server.connect(StartAt::login);
     for (const std::string_view command :
-         {"FETCH 1 FLAGS", "STORE 1 FLAGS ()", "COPY 1 x", "MOVE 1 x", "SEARCH ALL", "EXPUNGE", "UID EXPUNGE 1", "CLOSE", "UNSELECT", "CHECK",
-          "STARTTLS", "LOGIN a b", "AUTHENTICATE PLAIN", "NOSUCH", "UID NOOP", "SELECT INBOX (QRESYNC (1 1))"}) {
+         {"FETCH 1 FLAGS", "STORE 1 FLAGS ()", "COPY 1 x", "MOVE 1 x", "SEARCH ALL", "EXPUNGE",
+          "UID EXPUNGE 1", "CLOSE", "UNSELECT", "CHECK", "STARTTLS", "LOGIN a b", "AUTHENTICATE PLAIN",
+          "NOSUCH", "UID NOOP", "SELECT INBOX (QRESYNC (1 1))"}) {
         std::string line;
         client.send("x " + std::string(command) + "\r\n");
         ASSERT_TRUE(server.read_line(client, line)) << command;
@@ -86,7 +91,8 @@ TEST(ImapSession, LargeBodyAndManyMessagesArriveWhole) {
     TestServer server;
     const std::string body = std::string(700'000, 'a') + "\r\n";
     server.backend.account.deliver(store::make_message("big", "", body));
-    for (int i = 0; i < 3000; ++i) server.backend.account.deliver(store::make_message("n" + std::to_string(i)));
+    for (int i = 0; i < 3000; ++i)
+        server.backend.account.deliver(store::make_message("n" + std::to_string(i)));
     TestClient& client = server.connect(StartAt::login);
     client.send("a SELECT INBOX\r\nb FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE BODY.PEEK[])\r\n");
     std::string line;

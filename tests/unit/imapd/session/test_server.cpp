@@ -1,11 +1,10 @@
 #include "tests/unit/imapd/session/test_server.h"
 
+#include <chrono>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <chrono>
 #include <thread>
+#include <unistd.h>
 
 #include "imapd/session/preauth.h"
 #include "imapd/session/session.h"
@@ -15,7 +14,8 @@ namespace {
 
 std::string contents_of(const FileDescriptor& file, std::uint64_t size) {
     std::string bytes(static_cast<std::size_t>(size), ' ');
-    if (::pread(file.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(size)) throw std::runtime_error("short file");
+    if (::pread(file.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(size))
+        throw std::runtime_error("short file");
     return bytes;
 }
 
@@ -29,7 +29,8 @@ net::Task<void> serve(TestServer* server, net::Stream stream, StartAt start) {
     if (user) {
         Capabilities capabilities;
         capabilities.hide(server->facts.hidden_capabilities);
-        Session session(connection, server->backend, "s1", user->tag, user->account, user->login, capabilities);
+        Session session(connection, server->backend, "s1", user->tag, user->account, user->login,
+                        capabilities);
         co_await session.run();
     }
     connection.stream().close();
@@ -41,7 +42,8 @@ net::Task<store::Outcome<store::AccountReader>> TestBackend::open(AccountId id) 
     co_return account.reader().open(id);
 }
 
-net::Task<store::Outcome<store::ChangeResult>> TestBackend::apply(AccountId, store::Change change, std::vector<FileDescriptor> files) {
+net::Task<store::Outcome<store::ChangeResult>> TestBackend::apply(AccountId, store::Change change,
+                                                                  std::vector<FileDescriptor> files) {
     if (deliver_is_away) co_return store::Failure(store::Fault::unavailable, "away");
     std::vector<std::string> contents;
     if (auto* append = std::get_if<store::Append>(&change.action)) {
@@ -125,7 +127,8 @@ TestServer::~TestServer() {
 
 TestClient& TestServer::connect(StartAt start) {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("socketpair");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        throw std::runtime_error("socketpair");
     clients_.push_back(std::make_unique<TestClient>(FileDescriptor(ends[0])));
     tasks_->spawn(serve(this, net::Stream(context_, FileDescriptor(ends[1])), start));
     TestClient& client = *clients_.back();

@@ -1,11 +1,12 @@
 // Sessions of imapd on socket pairs, over an account in a scratch folder, all on the calling thread.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
 
 #include "common/net/task_group.h"
 #include "common/runtime/offload.h"
@@ -73,7 +74,8 @@ public:
     TestClient& connect(StartAt start);
     // Runs until nothing more happens without input.
     void settle();
-    // Runs until `client` has received a whole line, or some seconds are over. The line without CRLF; empty at the end.
+    // Runs until `client` has received a whole line, or some seconds are over. The line without CRLF; empty
+    // at the end.
     bool read_line(TestClient& client, std::string& line);
 
     TestBackend backend;
