@@ -54,13 +54,18 @@ net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
     co_return true;
 }
 
-// The account's mod-sequence if the client knows all of the mailbox up to it; 0 otherwise.
-ModSeq account_mod_seq(const Session& session) {
+// The account's mod-sequence if the client knows the flags of all `uids` as they are now; 0 otherwise.
+ModSeq account_mod_seq(const Session& session, const store::UidSet& uids) {
+    const Selected& view = *session.selected;
     const auto now = session.snapshot();
     if (!now) return ModSeq();
-    const auto mailbox = now->mailbox(session.selected->info.id);
-    if (!mailbox || mailbox->highestmodseq != session.selected->told) return ModSeq();
-    return now->highest_modseq();
+    bool known = true;
+    const auto visit = [&known](const store::MessageInfo&) {
+        known = false;
+        return false;
+    };
+    const auto looked = now->changed_since(view.info.id, view.told, uids, visit);
+    return looked && known ? now->highest_modseq() : ModSeq();
 }
 
 // resp-text-code =/ "MODIFIED" SP sequence-set: in the numbers that the command used.
@@ -88,14 +93,7 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
     if (wanted.unchanged_since) session.enable_condstore();
     if (uids->empty()) co_return ok("No messages");
 
-    // What others did before is told first, so that after a silent change nothing is left unsaid about these
-    // messages.
-    UpdateOptions before;
-    before.expunges = false;
-    const bool alive = co_await session.tell_updates(before);
-    if (!alive || !session.selected) co_return no("The mailbox is no more", "NONEXISTENT");
-    const ModSeq known = account_mod_seq(session);
-
+    const ModSeq known = account_mod_seq(session, *uids);
     store::StoreFlags change;
     change.mailbox = session.selected->info.id;
     change.uids = *uids;
@@ -108,8 +106,8 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
     const auto* stored = std::get_if<store::FlagsStored>(&*done);
     if (stored == nullptr) co_return no("The server did not understand itself", "SERVERBUG");
 
-    // With .SILENT nothing is told of this change, unless somebody else's came between: then the client
-    // cannot know the outcome.
+    // With .SILENT nothing is told of this change, unless somebody else has changed these messages and the
+    // client does not know it yet: then it could not tell the outcome.
     const bool nothing_between = stored->modseq.value == known.value + 1 || !stored->modseq;
     const bool silent = wanted.silent && nothing_between;
     session.own_change = OwnChange{stored->changed, stored->modseq};
