@@ -19,6 +19,8 @@ endif()
 # g++ 12 warns of overlapping copies inside std::string that cannot happen (GCC bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   add_compile_options(-Wno-restrict)
+  # And takes Asio's aligned allocation of coroutine frames, once inlined, for a mismatched pair.
+  add_compile_options(-Wno-mismatched-new-delete)
 endif()
 add_compile_definitions(_GNU_SOURCE)
 

@@ -185,7 +185,8 @@ void Framer::begin_next_command() {
 // Keeps the start of the command for its tag and lets go of the rest.
 void Framer::reject(Rejection why, std::string_view start) {
     rejection_ = why;
-    std::string head(start.substr(0, kHead));
+    // Not more than a line in parts is sure to have brought by now, so that packets make no difference.
+    std::string head(start.substr(0, std::min(kHead, limits_.line)));
     buffer_ = std::move(head);
     line_start_ = buffer_.size();
 }
@@ -244,6 +245,7 @@ void Framer::refuse(Rejection why) {
 std::string_view Framer::rejected_tag() const {
     const std::string_view head(buffer_);
     const std::size_t end = head.find_first_of(" \r\n");
+    if (end == std::string_view::npos) return "*";
     const std::string_view tag = head.substr(0, end);
     const auto bad = [](char c) {
         return c <= ' ' || c >= 0x7F || std::string_view("(){%*\"\\+").find(c) != std::string_view::npos;
