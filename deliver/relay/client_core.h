@@ -32,7 +32,7 @@ struct ClientOptions {
     TlsUse tls = TlsUse::opportunistic;
     // Logs in before the first transaction; nullptr: no login. Required then: a server without a common
     // mechanism gets no mail. Asked once, after TLS, with the mechanisms that the server offers.
-    std::function<std::unique_ptr<sasl::ClientExchange>(const std::vector<std::string>& offered)> login;
+    std::function<std::unique_ptr<sasl::ClientExchange>(const std::vector<std::string>& offered)> login = {};
 };
 
 // What a transaction sends.

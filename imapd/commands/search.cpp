@@ -1,4 +1,5 @@
 // SEARCH (RFC 9051, 6.4.4; RFC 4731; RFC 5182; RFC 7162, 3.1.5).
+#include <chrono>
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
@@ -16,7 +17,8 @@ namespace mailstead::imapd::commands {
 namespace {
 
 // How much is looked at before others on this thread have their turn, and in one job of the pool.
-constexpr std::size_t kMessagesPerSlice = 10'000;
+constexpr std::chrono::milliseconds kSlice{20};
+constexpr std::size_t kMessagesBetweenLooks = 64;  // at the clock
 constexpr std::size_t kFilesPerSlice = 128;
 constexpr std::uint64_t kBytesPerSlice = 8 * 1024 * 1024;
 // Smaller files are read, larger ones mapped.
@@ -74,6 +76,8 @@ store::Outcome<void> search_slice(Session& session, const SearchNode& plan, stor
                                   Reading& reading) {
     TRY(now, session.snapshot());
     std::size_t looked_at = 0;
+    bool pause = false;
+    const auto end = std::chrono::steady_clock::now() + kSlice;
     Uid last;
     const MailboxId mailbox = session.selected->info.id;
     const auto visit = [&](const store::MessageInfo& message) {
@@ -87,13 +91,15 @@ store::Outcome<void> search_slice(Session& session, const SearchNode& plan, stor
                 reading.files.emplace_back(message, *std::move(file));
             }
         }
-        return ++looked_at < kMessagesPerSlice && !reading.is_full();
+        const bool look = ++looked_at % kMessagesBetweenLooks == 0;
+        pause = reading.is_full() || (look && std::chrono::steady_clock::now() > end);
+        return !pause;
     };
     TRY_VOID(now.messages(mailbox, left, visit));
-    if (looked_at < kMessagesPerSlice && !reading.is_full()) {
-        left.clear();
-    } else {
+    if (pause) {
         left.remove(store::UidRange{1, last.value});
+    } else {
+        left.clear();
     }
     return store::Outcome<void>();
 }

@@ -202,6 +202,8 @@ private:
     }
 
     Parsed<SearchKey> with_text(SearchKey key) {
+        if (key.op != SearchOp::header && ++text_count_ > kMaxTextKeys)
+            return in_.error("too many text keys");
         TRY_VOID(in_.space());
         const std::size_t start = in_.offset();
         TRY(value, in_.astring());
@@ -241,6 +243,7 @@ private:
 
     Lexer& in_;
     std::size_t count_ = 0;
+    std::size_t text_count_ = 0;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 namespace mailstead::imapd::proto {
 
 inline constexpr std::size_t kMaxSearchKeys = 2000;  // nodes of the tree
+inline constexpr std::size_t kMaxTextKeys = 64;      // of them BODY and TEXT: each reads every message
 
 enum class SearchOp : std::uint8_t {
     all,       // matches everything

@@ -1,5 +1,7 @@
 #include "imapd/session/connection.h"
 
+#include <algorithm>
+#include <chrono>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -10,7 +12,18 @@ namespace mailstead::imapd {
 
 using Event = proto::Framer::Event;
 
+namespace {
+
+net::Timeout left_until(std::chrono::steady_clock::time_point end) {
+    const auto left = std::chrono::duration_cast<net::Timeout>(end - std::chrono::steady_clock::now());
+    return std::max(left, net::Timeout(1));
+}
+
+}  // namespace
+
 net::Task<net::IoResult<Event>> Connection::next(net::Timeout timeout) {
+    // For the whole event: whoever sends a byte now and then gains no time by it.
+    const auto end = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         in_.consume(taken_);
         taken_ = 0;
@@ -24,7 +37,7 @@ net::Task<net::IoResult<Event>> Connection::next(net::Timeout timeout) {
         if (!sent) co_return sent.error();
         this->rest();
         if (framer_.in_command()) acknowledge_at_once();
-        const auto filled = co_await stream_.fill(in_, timeout);
+        const auto filled = co_await stream_.fill(in_, left_until(end));
         if (!filled) co_return filled.error();
     }
 }

@@ -16,6 +16,7 @@ inline constexpr net::Timeout kWriteTimeout{120'000};
 // RFC 9051, 5.4: at least 30 minutes for a user; somebody who has not logged in has no claim to that.
 inline constexpr net::Timeout kIdleTimeout{31 * 60'000};
 inline constexpr net::Timeout kLoginTimeout{120'000};
+inline constexpr net::Timeout kLoginWindow{10 * 60'000};  // from the connection to the login
 // Answers are sent when they have grown to this, or when the next command is awaited.
 inline constexpr std::size_t kFlushAt = 64 * 1024;
 
@@ -24,8 +25,9 @@ public:
     Connection(net::Stream stream, proto::FramerLimits limits)
         : stream_(std::move(stream)), framer_(limits) {}
 
-    // The next event of the framer. What was answered so far is sent before waiting, so that pipelined
-    // commands are answered together. While it waits between commands, no buffer is held.
+    // The next event of the framer, within `timeout` as a whole. What was answered so far is sent before
+    // waiting, so that pipelined commands are answered together. While it waits between commands, no buffer
+    // is held.
     net::Task<net::IoResult<proto::Framer::Event>> next(net::Timeout timeout);
     // Whether next() would find bytes without waiting.
     bool has_input() const { return in_.size() > taken_; }

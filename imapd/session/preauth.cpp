@@ -1,6 +1,7 @@
 #include "imapd/session/preauth.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "common/base/base64.h"
 #include "common/runtime/log.h"
@@ -54,7 +55,12 @@ Preauth::Preauth(Connection& connection, LoginService& service, const ListenerFa
 net::Task<std::optional<LoggedIn>> Preauth::run() {
     proto::write_condition(connection_.out(), "*", Condition::ok, capability_line(),
                            listener_.hostname + " IMAP ready");
+    const auto end = std::chrono::steady_clock::now() + kLoginWindow;
     while (!over_ && !logged_in_) {
+        if (std::chrono::steady_clock::now() > end) {
+            bye("Too long without a login");
+            break;
+        }
         const auto event = co_await connection_.next(kLoginTimeout);
         if (!event) {
             if (event.error().kind == net::IoFailure::timed_out) bye("Too long without a login");

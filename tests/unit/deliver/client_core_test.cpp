@@ -42,7 +42,9 @@ public:
     Dialog& expect(std::string_view bytes) {
         const auto* send = std::get_if<SendAndRead>(&action);
         EXPECT_TRUE(send) << "expected to send " << bytes;
-        if (send) EXPECT_EQ(send->bytes, bytes);
+        if (send) {
+            EXPECT_EQ(send->bytes, bytes);
+        }
         return *this;
     }
     Dialog& answer(int code, std::vector<std::string> lines = {"text"}) {

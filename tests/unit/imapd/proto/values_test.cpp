@@ -146,6 +146,10 @@ TEST(ImapSearchKeys, DepthAndCountAreBounded) {
     std::string many = "SEEN";
     for (int i = 0; i < 2100; ++i) many += " SEEN";
     EXPECT_EQ(searched(many), "error: too many search keys");
+    std::string texts = "BODY x";
+    for (int i = 0; i < 63; ++i) texts += " TEXT x";
+    EXPECT_FALSE(searched(texts).starts_with("error"));
+    EXPECT_EQ(searched(texts + " BODY x"), "error: too many text keys");
     EXPECT_FALSE(searched(std::string(31, '(') + "SEEN" + std::string(31, ')')).starts_with("error"));
 }
 

@@ -2,6 +2,8 @@
 //
 //   # a comment
 //   @greeting             sessions begin before login (otherwise joe is logged in)
+//   @needs-tls            the same on a listener that allows passwords only under TLS
+//   @quota N              the account may hold N octets
 //   @hide NAME            a capability hidden from the account
 //   @message MAILBOX      the following lines up to "." are delivered as one message
 //   @away, @back          deliver is away, and back
@@ -71,6 +73,13 @@ private:
     void direct(const std::string& verb, const std::string& rest, std::ifstream& in) {
         if (verb == "@greeting") {
             start_ = StartAt::greeting;
+        } else if (verb == "@needs-tls") {
+            start_ = StartAt::greeting;
+            server_.facts.encryption = Encryption::starttls;
+        } else if (verb == "@quota") {
+            store::SetQuota quota;
+            quota.octets = std::stoull(rest);
+            server_.backend.account.must<store::Done>(quota);
         } else if (verb == "@hide") {
             server_.backend.hidden.push_back(rest);
         } else if (verb == "@away" || verb == "@back") {
