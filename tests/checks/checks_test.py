@@ -126,7 +126,7 @@ class Headers(unittest.TestCase):
     def test_words(self):
         for line in ("// TODO: more", "// a stub", "int x;  // fixme", '"/home/me/x"', "// Copyright 2020"):
             self.assertEqual(len(found_by(headers.check_words, "common/x.h", [line])), 1, line)
-        for line in ("// the stub resolver's", "auto hacksaw;", "~/work/x", "// stubborn"):
+        for line in ("// the stub resolver's", "auto hacksaw;", "~/src/x", "// stubborn"):
             self.assertEqual(found_by(headers.check_words, "common/x.h", [line]), [], line)
 
 
