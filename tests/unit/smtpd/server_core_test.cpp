@@ -110,7 +110,7 @@ TEST(SmtpLineReader, TheLimitCountsWithoutTheLineEnding) {
     for (std::size_t cut = 0; cut <= 10; ++cut) {
         LineReader reader;
         const std::string line = "12345678\r\n";
-        LineReader::Found found = reader.next(line.substr(0, cut), 8);
+        LineReader::Found found = reader.next(std::string_view(line).substr(0, cut), 8);
         if (!found.complete) {
             ASSERT_EQ(found.consume, 0u);
             found = reader.next(line, 8);
