@@ -177,10 +177,11 @@ constexpr Row kListenerRows[] = {
      }},
     {.key = "hidden_capabilities",
      .type = Type::texts,
-     .default_toml = "[]",
+     .default_toml = "[\"AUTH SCRAM-SHA-256-PLUS\"]",
      .readers = "smtpd, imapd",
-     .help = "IMAP capabilities or EHLO keywords that this listener does not offer, for clients that stumble "
-             "over one.",
+     .help = "IMAP capabilities (\"AUTH=LOGIN\", \"IDLE\") or EHLO keywords (\"AUTH LOGIN\", \"CHUNKING\") that "
+             "this listener does not offer, for clients that stumble over one. The default is for Debian's "
+             "mutt: it chooses that mechanism for sending, cannot bind it to TLS 1.3, and gives up.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.listeners.back().hidden_capabilities = upper_case(texts_of(value));
          return std::nullopt;

@@ -6,42 +6,51 @@
 namespace mailstead::imapd {
 namespace {
 
+enum class Shown : std::uint8_t {
+    always,
+    after_login,
+    as_mechanism,  // by the login, which knows what the connection allows
+};
 struct Row {
     Capability capability;
     std::string_view name;  // as announced
-    bool before_login;
+    Shown shown;
 };
 constexpr Row kRows[] = {
-    {Capability::imap4rev1, "IMAP4rev1", true},
-    {Capability::imap4rev2, "IMAP4rev2", true},
-    {Capability::literal_plus, "LITERAL+", true},
-    {Capability::sasl_ir, "SASL-IR", true},
-    {Capability::enable, "ENABLE", true},
-    {Capability::id, "ID", true},
-    {Capability::idle, "IDLE", false},
-    {Capability::namespace_, "NAMESPACE", false},
-    {Capability::uidplus, "UIDPLUS", false},
-    {Capability::move, "MOVE", false},
-    {Capability::condstore, "CONDSTORE", false},
-    {Capability::qresync, "QRESYNC", false},
-    {Capability::esearch, "ESEARCH", false},
-    {Capability::searchres, "SEARCHRES", false},
-    {Capability::within, "WITHIN", false},
-    {Capability::special_use, "SPECIAL-USE", false},
-    {Capability::create_special_use, "CREATE-SPECIAL-USE", false},
-    {Capability::list_extended, "LIST-EXTENDED", false},
-    {Capability::list_status, "LIST-STATUS", false},
-    {Capability::children, "CHILDREN", false},
-    {Capability::unselect, "UNSELECT", false},
-    {Capability::binary, "BINARY", false},
-    {Capability::status_size, "STATUS=SIZE", false},
-    {Capability::objectid, "OBJECTID", false},
-    {Capability::quota, "QUOTA", false},
-    {Capability::utf8_accept, "UTF8=ACCEPT", false},
-    {Capability::append_limit, "APPENDLIMIT", false},
-    {Capability::multi_append, "MULTIAPPEND", false},
-    {Capability::save_date, "SAVEDATE", false},
-    {Capability::preview, "PREVIEW", false},
+    {Capability::imap4rev1, "IMAP4rev1", Shown::always},
+    {Capability::imap4rev2, "IMAP4rev2", Shown::always},
+    {Capability::literal_plus, "LITERAL+", Shown::always},
+    {Capability::sasl_ir, "SASL-IR", Shown::always},
+    {Capability::enable, "ENABLE", Shown::always},
+    {Capability::id, "ID", Shown::always},
+    {Capability::idle, "IDLE", Shown::after_login},
+    {Capability::namespace_, "NAMESPACE", Shown::after_login},
+    {Capability::uidplus, "UIDPLUS", Shown::after_login},
+    {Capability::move, "MOVE", Shown::after_login},
+    {Capability::condstore, "CONDSTORE", Shown::after_login},
+    {Capability::qresync, "QRESYNC", Shown::after_login},
+    {Capability::esearch, "ESEARCH", Shown::after_login},
+    {Capability::searchres, "SEARCHRES", Shown::after_login},
+    {Capability::within, "WITHIN", Shown::after_login},
+    {Capability::special_use, "SPECIAL-USE", Shown::after_login},
+    {Capability::create_special_use, "CREATE-SPECIAL-USE", Shown::after_login},
+    {Capability::list_extended, "LIST-EXTENDED", Shown::after_login},
+    {Capability::list_status, "LIST-STATUS", Shown::after_login},
+    {Capability::children, "CHILDREN", Shown::after_login},
+    {Capability::unselect, "UNSELECT", Shown::after_login},
+    {Capability::binary, "BINARY", Shown::after_login},
+    {Capability::status_size, "STATUS=SIZE", Shown::after_login},
+    {Capability::objectid, "OBJECTID", Shown::after_login},
+    {Capability::quota, "QUOTA", Shown::after_login},
+    {Capability::utf8_accept, "UTF8=ACCEPT", Shown::after_login},
+    {Capability::append_limit, "APPENDLIMIT", Shown::after_login},
+    {Capability::multi_append, "MULTIAPPEND", Shown::after_login},
+    {Capability::save_date, "SAVEDATE", Shown::after_login},
+    {Capability::preview, "PREVIEW", Shown::after_login},
+    {Capability::auth_scram_plus, "AUTH=SCRAM-SHA-256-PLUS", Shown::as_mechanism},
+    {Capability::auth_scram, "AUTH=SCRAM-SHA-256", Shown::as_mechanism},
+    {Capability::auth_plain, "AUTH=PLAIN", Shown::as_mechanism},
+    {Capability::auth_login, "AUTH=LOGIN", Shown::as_mechanism},
 };
 
 void add(std::string& out, std::string_view name) {
@@ -64,7 +73,7 @@ void Capabilities::hide(std::span<const std::string> names) {
 void Capabilities::write_before_login(std::string& out, const BeforeLogin& state) const {
     out += "CAPABILITY";
     for (const Row& row : kRows) {
-        if (row.before_login && has(row.capability)) add(out, row.name);
+        if (row.shown == Shown::always && has(row.capability)) add(out, row.name);
     }
     if (state.starttls) add(out, "STARTTLS");
     if (state.login_disabled) add(out, "LOGINDISABLED");
@@ -77,7 +86,7 @@ void Capabilities::write_before_login(std::string& out, const BeforeLogin& state
 void Capabilities::write_after_login(std::string& out, std::uint64_t append_limit) const {
     out += "CAPABILITY";
     for (const Row& row : kRows) {
-        if (!has(row.capability)) continue;
+        if (row.shown == Shown::as_mechanism || !has(row.capability)) continue;
         add(out, row.name);
         if (row.capability == Capability::append_limit) {
             out += '=';

@@ -42,12 +42,16 @@ enum class Capability : std::uint8_t {
     multi_append,        // RFC 3502
     save_date,           // RFC 8514
     preview,             // RFC 8970
+    auth_scram_plus,     // RFC 7677
+    auth_scram,          // RFC 7677
+    auth_plain,          // RFC 4616
+    auth_login,
     count
 };
 
 class Capabilities {
 public:
-    // By their announced names, any case: `IDLE`, `STATUS=SIZE`, `QUOTA`. Unknown names are passed over.
+    // By their announced names, any case: `IDLE`, `STATUS=SIZE`, `QUOTA`, `AUTH=LOGIN`. Unknown names are passed over.
     void hide(std::span<const std::string> names);
     bool has(Capability capability) const { return !hidden_.test(static_cast<std::size_t>(capability)); }
 

@@ -272,11 +272,15 @@ bool Preauth::starttls_possible() const {
 std::vector<std::string_view> Preauth::mechanisms() const {
     std::vector<std::string_view> offered;
     const net::Stream& stream = connection_.stream();
-    if (stream.is_tls() && !first_step().binding_type.empty()) offered.push_back("SCRAM-SHA-256-PLUS");
-    offered.push_back("SCRAM-SHA-256");
+    const auto offer = [&](Capability capability, std::string_view mechanism) {
+        if (capabilities_.has(capability)) offered.push_back(mechanism);
+    };
+    if (stream.is_tls() && !first_step().binding_type.empty())
+        offer(Capability::auth_scram_plus, "SCRAM-SHA-256-PLUS");
+    offer(Capability::auth_scram, "SCRAM-SHA-256");
     if (passwords_allowed()) {
-        offered.push_back("PLAIN");
-        offered.push_back("LOGIN");
+        offer(Capability::auth_plain, "PLAIN");
+        offer(Capability::auth_login, "LOGIN");
     }
     return offered;
 }
@@ -293,7 +297,9 @@ ipc::AuthStep Preauth::first_step() const {
     step.service = ipc::Service::imap;
     step.client_ip = stream.peer().ip;
     step.under_tls = stream.is_tls();
-    if (!step.under_tls) return step;
+    // RFC 5802, 6: a client that could bind and was not told that we can says "y", which is a downgrade only
+    // where -PLUS was offered.
+    if (!step.under_tls || !capabilities_.has(Capability::auth_scram_plus)) return step;
     for (const Binding& binding : kBindings) {
         if (!chosen_binding_.empty() && chosen_binding_ != binding.name) continue;
         step.binding_data = stream.channel_binding(binding.kind);

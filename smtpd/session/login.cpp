@@ -44,7 +44,10 @@ net::Task<Action> Session::start_tls(StartTls action) {
 TlsReady Session::tls_ready() {
     TlsReady ready;
     if (profile_.service != Service::submission) return ready;
-    const sasl::ChannelBindings bindings = bindings_of(stream_);
+    // RFC 5802, 6: a client that could bind and was not told that we can says "y", which is a downgrade only
+    // where -PLUS was offered.
+    const sasl::ChannelBindings bindings =
+        profile_.offers("AUTH SCRAM-SHA-256-PLUS") ? bindings_of(stream_) : sasl::ChannelBindings{};
     if (!bindings.tls_exporter.empty()) {
         binding_type_ = "tls-exporter";
         binding_data_ = bindings.tls_exporter;
@@ -56,6 +59,7 @@ TlsReady Session::tls_ready() {
         binding_data_ = bindings.tls_server_end_point;
     }
     for (const std::string_view mechanism : sasl::mechanisms(bindings)) {
+        if (!profile_.offers("AUTH " + std::string(mechanism))) continue;
         if (!ready.auth_mechanisms.empty()) ready.auth_mechanisms += ' ';
         ready.auth_mechanisms += mechanism;
     }

@@ -1,6 +1,7 @@
 """Mail leaves: submitted over TLS, signed, found through MX in a real DNS, verified by others."""
 
 import email
+import os
 import smtplib
 import subprocess
 import sys
@@ -101,3 +102,16 @@ def test_swaks_submits_with_starttls_and_the_trace_tells_the_story(mailstead, po
         return story if "mx.remote.test" in story else None
     story = wait_until(told, "the relay attempt in the trace")
     assert "friend@remote.test" in story and "250" in story
+
+
+def test_mutt_sends_with_the_mechanism_it_chooses_itself(mailstead, tmp_path):
+    rc = tmp_path / "muttrc"
+    rc.write_text(f"""set smtp_url="smtps://{mailstead.address}@localhost:{mailstead.submissions}/"
+set smtp_pass="correct horse battery staple"
+set from="{mailstead.address}" use_from=yes
+set certificate_file="{mailstead.ca}"
+set ssl_force_tls=yes copy=no record="" sleep_time=0
+""")
+    subprocess.run(["mutt", "-n", "-F", rc, "-s", "sent by mutt", "--", mailstead.address], input="body\n", text=True, check=True,
+                   timeout=60, env={**os.environ, "HOME": str(tmp_path), "TERM": "xterm"})
+    assert mailstead.wait_for_message(subject="sent by mutt")
