@@ -58,8 +58,8 @@ void tell(int fd, std::string_view text) {
 }
 
 Outcome<Secret> prompt(int fd, std::string_view question) {
+    const SilentTerminal silent(fd);  // first, so that nothing typed after the question is shown
     tell(fd, question);
-    const SilentTerminal silent(fd);
     auto line = read_line(fd);
     tell(fd, "\n");
     return line;
