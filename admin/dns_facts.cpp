@@ -6,6 +6,8 @@
 #include <memory>
 #include <net/if.h>
 
+#include <boost/crc.hpp>
+
 #include "common/mailauth/dkim_key.h"
 
 namespace mailstead::admin {
@@ -64,6 +66,13 @@ std::string today() {
     return to_rfc3339(now()).substr(0, 4) + to_rfc3339(now()).substr(5, 2) + to_rfc3339(now()).substr(8, 2);
 }
 
+// Another id when the policy is another one (RFC 8461, 3.1): it names nothing but the MX.
+std::string policy_id(std::string_view hostname) {
+    boost::crc_32_type sum;
+    sum.process_bytes(hostname.data(), hostname.size());
+    return std::to_string(sum.checksum());
+}
+
 }  // namespace
 
 Outcome<std::vector<mailauth::PublishedRecord>> records_of(const settings::Settings& settings,
@@ -75,6 +84,7 @@ Outcome<std::vector<mailauth::PublishedRecord>> records_of(const settings::Setti
     if (serves_the_internet(settings)) facts.addresses = public_addresses();
     facts.ports = ports_of(settings);
     facts.report_address = "postmaster@" + domain.ascii();
+    facts.mta_sts = {mailauth::MtaStsMode::testing, policy_id(facts.hostname)};
     TRY(keys, credentials.dkim_keys(domain));
     for (const directory::DkimKey& key : keys) {
         TRY(parsed, mailauth::DkimKey::from_pem(key.private_pem));

@@ -95,13 +95,7 @@ private:
     }
 
     void add_tls_policies() {
-        if (facts_.mta_sts) {
-            add_text("_mta-sts." + facts_.domain, "v=STSv1; id=" + facts_.mta_sts->id + ";",
-                     Severity::recommended, RecordPurpose::mta_sts,
-                     "tells senders that a policy demands TLS (RFC 8461)");
-            add_alias("mta-sts." + facts_.domain, Severity::recommended, RecordPurpose::mta_sts_host,
-                      "where senders fetch that policy by HTTPS");
-        }
+        if (facts_.mta_sts) add_mta_sts(*facts_.mta_sts);
         if (!facts_.report_address.empty()) {
             add_text("_smtp._tls." + facts_.domain, "v=TLSRPTv1; rua=mailto:" + facts_.report_address,
                      Severity::recommended, RecordPurpose::tls_report,
@@ -112,6 +106,22 @@ private:
                 RecordPurpose::tlsa,
                 "pins the key of this server for senders with DANE (RFC 7672); only in a signed zone");
         }
+    }
+
+    // RFC 8461, 3: the record says that there is a policy, which senders then fetch by HTTPS.
+    void add_mta_sts(const DomainFacts::MtaSts& policy) {
+        const Severity severity = facts_.serves_web ? Severity::recommended : Severity::optional;
+        const std::string host = "mta-sts." + facts_.domain;
+        add_text("_mta-sts." + facts_.domain, "v=STSv1; id=" + policy.id + ";", severity,
+                 RecordPurpose::mta_sts,
+                 facts_.serves_web
+                     ? "tells senders that a policy demands TLS (RFC 8461)"
+                     : "tells senders that a policy demands TLS; only once a web server answers for " + host);
+        add_alias(host, severity, RecordPurpose::mta_sts_host,
+                  facts_.serves_web ? "where senders fetch that policy by HTTPS"
+                                    : "there /.well-known/mta-sts.txt says: version: STSv1, mode: " +
+                                          std::string(to_string(policy.mode)) + ", mx: " + facts_.hostname +
+                                          ", max_age: 604800, each on a line");
     }
 
     // RFC 6186, 3.4 and RFC 8314, 5.1: "." says that a service is not there, so that clients need not try.
@@ -134,11 +144,13 @@ private:
     }
 
     void add_autoconfig() {
-        if (!facts_.serves_autoconfig) return;
+        const std::string condition =
+            facts_.serves_web ? "" : "; only with a web server that answers with them";
         add_alias("autoconfig." + facts_.domain, Severity::optional, RecordPurpose::autoconfig,
-                  "Thunderbird and others read their settings there");
+                  "where Thunderbird and others ask for their settings" + condition);
         add_alias("autodiscover." + facts_.domain, Severity::optional, RecordPurpose::autoconfig,
-                  "Outlook and others read their settings there");
+                  "where Outlook and others ask for their settings" + condition);
+        if (!facts_.serves_web) return;
         add("_autodiscover._tcp." + facts_.domain, dns::RecordType::srv,
             dns::Srv{0, 1, kHttps, facts_.hostname}, Severity::optional, RecordPurpose::autoconfig,
             "the same for programs that look for the service");
@@ -149,6 +161,10 @@ private:
 };
 
 }  // namespace
+
+std::string_view to_string(MtaStsMode mode) {
+    return mode == MtaStsMode::enforce ? "enforce" : "testing";
+}
 
 std::string_view to_string(Severity severity) {
     switch (severity) {

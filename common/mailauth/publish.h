@@ -15,6 +15,7 @@
 namespace mailstead::mailauth {
 
 enum class MtaStsMode : std::uint8_t { testing, enforce };
+std::string_view to_string(MtaStsMode mode);
 
 // Ports that clients should find; 0: not offered.
 struct ClientPorts {
@@ -39,10 +40,12 @@ struct DomainFacts {
         MtaStsMode mode = MtaStsMode::testing;
         std::string id;  // 1*32(ALPHA / DIGIT), changes with the policy (RFC 8461, 3.1)
     };
-    std::optional<MtaSts> mta_sts;   // nullopt: nothing serves a policy
-    std::string report_address;      // for DMARC and TLS reports; empty: none asked for
-    bool serves_autoconfig = false;  // a web listener answers autoconfig and autodiscover names
-    std::vector<dns::Tlsa> tlsa;     // of the MX on port 25, if the zone of the host is signed
+    std::optional<MtaSts> mta_sts;  // nullopt: none wanted
+    std::string report_address;     // for DMARC and TLS reports; empty: none asked for
+    // A web listener of ours answers for the MTA-STS policy and for autoconfig; otherwise the records say
+    // what another web server would have to answer.
+    bool serves_web = false;
+    std::vector<dns::Tlsa> tlsa;  // of the MX on port 25, if the zone of the host is signed
 };
 
 enum class Severity : std::uint8_t { required, recommended, optional };

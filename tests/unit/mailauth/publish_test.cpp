@@ -21,7 +21,7 @@ DomainFacts facts() {
     f.keys = {{"s2026", "v=DKIM1; k=rsa; p=" + std::string(392, 'A')}};
     f.mta_sts = DomainFacts::MtaSts{MtaStsMode::testing, "20261122"};
     f.report_address = "postmaster@example.org";
-    f.serves_autoconfig = true;
+    f.serves_web = true;
     return f;
 }
 
@@ -70,13 +70,28 @@ TEST(Publish, LeavesOutWhatIsNotThere) {
     DomainFacts f = facts();
     f.mta_sts.reset();
     f.report_address.clear();
-    f.serves_autoconfig = false;
     for (const auto& record : records_to_publish(f)) {
         EXPECT_NE(record.purpose, RecordPurpose::mta_sts);
         EXPECT_NE(record.purpose, RecordPurpose::tls_report);
-        EXPECT_NE(record.purpose, RecordPurpose::autoconfig);
     }
     EXPECT_EQ(value(records_to_publish(f), "_dmarc.example.org", dns::RecordType::txt), "v=DMARC1; p=reject");
+}
+
+TEST(Publish, WithoutAWebServerOfOursRecordsThatNeedOneAreOptionalAndSaySo) {
+    DomainFacts f = facts();
+    f.serves_web = false;
+    int seen = 0;
+    for (const auto& record : records_to_publish(f)) {
+        using enum RecordPurpose;
+        if (record.purpose != mta_sts && record.purpose != mta_sts_host && record.purpose != autoconfig)
+            continue;
+        ++seen;
+        EXPECT_EQ(record.severity, Severity::optional) << record.name;
+        EXPECT_TRUE(record.why.find("web server") != std::string::npos ||
+                    record.why.find("/.well-known/mta-sts.txt") != std::string::npos)
+            << record.why;
+    }
+    EXPECT_EQ(seen, 4);
 }
 
 TEST(Publish, HostNamedLikeTheDomainHasOneSpfRecord) {
