@@ -60,6 +60,8 @@ std::string write_results(const Findings& findings, std::string_view hostname, c
     results.reserve(findings.dkim.size() + 3);
     results.push_back(mailauth::method_result(findings.spf));
     for (const auto& signature : findings.dkim) results.push_back(mailauth::method_result(signature));
+    // RFC 8601, 2.7.1: "none" says that it was looked for.
+    if (findings.dkim.empty()) results.push_back({"dkim", "none", "", {}});
     results.push_back(mailauth::method_result(findings.dmarc));
     results.push_back(mailauth::method_result(findings.iprev, client));
     return mailauth::write_authentication_results(hostname, results);

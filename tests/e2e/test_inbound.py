@@ -28,7 +28,7 @@ def test_postfix_delivers_to_us_through_our_mx_record(mailstead, postfix):
     assert "mx.remote.test" in message["Received"]
     results = message["Authentication-Results"]
     assert results.startswith(mailstead.hostname)
-    assert "spf=" in results and "dmarc=" in results
+    assert "spf=" in results and "dkim=none" in results and "dmarc=" in results
 
 
 def test_spf_pass_and_fail_stand_in_the_results(mailstead, dns):
