@@ -80,12 +80,20 @@ def postfix(folder, dns, mailstead):
 def own_stack(folder, tmp_path_factory, request):
     """Makes stacks of the test's own, for tests that break them, on ports of their own."""
     stacks = []
+    disks = []
 
-    def make(**options):
-        stack = Mailstead(tmp_path_factory.mktemp("own"), shift=10000 * (len(stacks) + 1), **options)
+    def make(disk=None, **options):
+        """`disk`: the size of a small file system of its own, `400m`."""
+        path = tmp_path_factory.mktemp("own")
+        if disk:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk}", "tmpfs", path], check=True)
+            disks.append(path)
+        stack = Mailstead(path, shift=10000 * (len(stacks) + 1), **options)
         stacks.append(stack)
         return stack
 
     yield make
     for stack in stacks:
         stack.stop()
+    for path in disks:
+        subprocess.run(["umount", path], check=True)

@@ -1,6 +1,8 @@
 """What goes wrong: nothing accepted is lost, the sender hears a 4xx, and all recover by themselves."""
 
+import imaplib
 import os
+import re
 import signal
 import smtplib
 
@@ -97,3 +99,52 @@ def test_an_account_over_its_quota_is_refused_at_rcpt(own_stack):
         stack.receive("a@remote.test", [stack.address], TEXT.format("too much") + ("z" * 70 + "\r\n") * 30)
     (code, text), = refused.value.recipients.values()
     assert code == 452 and text.startswith(b"4.2.2")
+
+
+@pytest.mark.parametrize("left", [64 << 20, 0])
+def test_a_full_disk_is_answered_with_later_and_loses_nothing(own_stack, left):
+    stack = own_stack(disk="400m").start()
+    stack.receive("a@remote.test", [stack.address], TEXT.format("before"))
+    ballast = stack.folder / "ballast"
+    with open(ballast, "wb") as file:
+        free = os.statvfs(stack.folder)
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - left)
+    with pytest.raises((smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused)) as refused:
+        stack.receive("a@remote.test", [stack.address], TEXT.format("no room"))
+    assert re.search(r"\b4\d\d\b", str(refused.value)), refused.value
+    client = stack.imap_login()
+    with pytest.raises(imaplib.IMAP4.error):
+        if client.append("INBOX", None, None, b"Subject: no room\r\n\r\nx\r\n")[0] == "NO":
+            raise imaplib.IMAP4.error("NO")
+    assert client.select("INBOX")[1] == [b"1"], "reading goes on, and nothing half-written is there"
+    if left:
+        assert client.store("1", "+FLAGS", "(\\Flagged)")[0] == "OK", "small changes pass, so that room can be made"
+    client.logout()
+    ballast.unlink()
+
+    def flows():
+        try:
+            stack.receive("a@remote.test", [stack.address], TEXT.format("after"))
+            return True
+        except smtplib.SMTPException:
+            return False
+    wait_until(flows, "mail to flow again", interval=0.2)
+    stack.stop()
+    stack.start()
+    client = stack.imap_login()
+    assert client.select("INBOX")[1] == [b"2"]
+    client.logout()
+
+
+def test_without_dns_mail_is_taken_and_mail_to_others_waits(own_stack):
+    stack = own_stack()
+    stack.configure("dns", servers=["127.0.0.1:9"])  # nobody listens there
+    stack.start()
+    stack.receive("a@remote.test", [stack.address], TEXT.format("no dns"))
+    message = stack.wait_for_message(subject="no dns")
+    assert "spf=temperror" in message["Authentication-Results"]
+    stack.submit(stack.address, ["x@remote.test"], "From: you@example.test\r\nSubject: q\r\n\r\nx\r\n")
+
+    def waits():
+        return any("x@remote.test" in str(entry) for entry in stack.json("queue", "list"))
+    wait_until(waits, "the message to wait in the queue")
