@@ -11,14 +11,9 @@ public:
     std::string_view name() const override { return "deliver"; }
 
     Result<runtime::Plan> configure(const std::string& settings_file) override {
-        auto loaded = settings::load(settings_file);
-        if (!loaded) return permanent_error(loaded.error().to_string());
-        settings_ = *std::move(loaded);
-        runtime::Plan plan;
-        plan.log_level = static_cast<log::Level>(settings_.log.level);
-        plan.log_file = settings_.log.file;
-        plan.user = settings_.user;
-        plan.threads = settings_.workers;
+        TRY(loaded, runtime::load_settings(settings_file));
+        settings_ = std::move(loaded);
+        runtime::Plan plan = runtime::plan_of(settings_);
         plan.unix_sockets = {{.path = settings_.data_dir / "run/deliver.sock", .mode = 0600}};
         plan.sandbox.internet = true;  // other people's servers, the DNS
         plan.sandbox.links_files = true;

@@ -4,6 +4,7 @@
 
 #include "common/directory/directory.h"
 #include "common/runtime/daemon.h"
+#include "common/runtime/server_tls.h"
 #include "smtpd/session/server.h"
 
 namespace mailstead::smtpd {
@@ -14,59 +15,25 @@ public:
     std::string_view name() const override { return "smtpd"; }
 
     Result<runtime::Plan> configure(const std::string& settings_file) override {
-        auto loaded = settings::load(settings_file);
-        if (!loaded) return permanent_error(loaded.error().to_string());
-        settings_ = *std::move(loaded);
-        runtime::Plan plan;
-        plan.log_level = static_cast<log::Level>(settings_.log.level);
-        plan.log_file = settings_.log.file;
-        plan.user = settings_.user;
-        plan.threads = settings_.workers;
-        for (const settings::Listener& listener : our_listeners(settings_)) {
-            const auto address = net::SocketAddress::parse(listener.address.to_string());
-            if (!address)
-                return permanent_error("not an address to listen on: " + listener.address.to_string());
-            plan.tcp.push_back(*address);
-            wants_tls_ = wants_tls_ || listener.tls == settings::TlsMode::implicit;
-        }
+        TRY(loaded, runtime::load_settings(settings_file));
+        settings_ = std::move(loaded);
+        runtime::Plan plan = runtime::plan_of(settings_);
+        TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
         plan.sandbox.internet = true;  // the DNS
         plan.sandbox.paths = {{.path = data("spool"), .access = runtime::Access::temporary},
                               {.path = data("run"), .access = runtime::Access::read},
                               {.path = "/etc", .access = runtime::Access::read}};  // resolv.conf and hosts
-        for (const settings::CertificatePaths& pair : settings_.tls.certificates) {
-            // The folders, since renewed certificates are new files.
-            plan.sandbox.paths.push_back(
-                {.path = pair.certificate.parent_path(), .access = runtime::Access::read});
-            plan.sandbox.paths.push_back({.path = pair.key.parent_path(), .access = runtime::Access::read});
-        }
+        runtime::add_certificates(plan, settings_.tls);
         return plan;
     }
 
-    Result<void> prepare() override {
-        if (settings_.tls.certificates.empty()) {
-            if (wants_tls_)
-                return permanent_error("a listener begins with TLS, but tls.certificate is not set");
-            return {};
-        }
-        net::TlsServerOptions options;
-        for (const settings::CertificatePaths& pair : settings_.tls.certificates) {
-            options.certificates.push_back({.certificate = pair.certificate, .key = pair.key});
-        }
-        options.session_tickets = settings_.tls.session_tickets;
-        options.on_problem = [](std::string_view problem) {
-            log::warning("tls.problem", {{"why", problem}});
-        };
-        options.on_reload = [] { log::info("tls.reloaded"); };
-        TRY(context, net::TlsServerContext::load(std::move(options)));
-        tls_ = std::move(context);
-        return {};
-    }
+    Result<void> prepare() override { return tls_.load(settings_.tls, our_listeners(settings_)); }
 
     Result<void> open() override {
         TRY(directory, directory::open_directory(settings_.data_dir));
         directory_ = std::move(directory);
         TRY(spool, Spool::open(data("spool"), settings_.limits.free_space));
-        server_ = std::make_unique<Server>(settings_, *directory_, std::move(spool), tls_);
+        server_ = std::make_unique<Server>(settings_, *directory_, std::move(spool), tls_.context());
         return {};
     }
 
@@ -74,11 +41,7 @@ public:
         return server_->start(threads, std::move(sockets.tcp), data("run/deliver.sock"));
     }
 
-    void reload() override {
-        if (!tls_) return;
-        if (const auto reloaded = tls_->reload(); !reloaded)
-            log::warning("tls.problem", {{"why", reloaded.error().what}});
-    }
+    void reload() override { tls_.reload(); }
     void request_stop() override { server_->request_stop(); }
     bool wait_idle(std::chrono::milliseconds at_most) override { return server_->wait_idle(at_most); }
     void abort() override { server_->abort(); }
@@ -88,8 +51,7 @@ private:
     std::string data(const std::string& below) const { return settings_.data_dir / below; }
 
     settings::Settings settings_;
-    bool wants_tls_ = false;
-    std::shared_ptr<net::TlsServerContext> tls_;
+    runtime::ServerTls tls_;
     std::unique_ptr<directory::Directory> directory_;
     std::unique_ptr<Server> server_;
 };

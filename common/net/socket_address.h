@@ -1,7 +1,6 @@
 // IP addresses and ports as values.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -40,7 +39,7 @@ struct SocketAddress {
     static SocketAddress from_native(const sockaddr* address, std::size_t size);
     std::string to_string() const;
 
-    friend auto operator<=>(const SocketAddress&, const SocketAddress&) = default;
+    friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
 };
 
 }  // namespace mailstead::net

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,30 +10,9 @@
 #include "common/base/file_descriptor.h"
 #include "common/base/result.h"
 #include "common/net/io_threads.h"
-#include "common/net/socket_address.h"
-#include "common/runtime/log.h"
-#include "common/runtime/sandbox.h"
+#include "common/runtime/plan.h"
 
 namespace mailstead::runtime {
-
-struct UnixSocketPlan {
-    std::string path;
-    unsigned mode = 0600;
-    bool datagram = false;
-};
-
-// What a daemon wants from the system. Filled by Program::configure.
-struct Plan {
-    log::Level log_level = log::Level::info;
-    std::string log_file;                      // empty: standard error
-    std::vector<net::SocketAddress> tcp;       // bound in this order, before root is dropped
-    std::vector<UnixSocketPlan> unix_sockets;  // as the user, after root is dropped; their folders must exist
-    std::string user;                          // empty: stay who we are
-    std::size_t threads = 0;                   // 0: one per core
-    std::size_t max_open_files = 0;            // RLIMIT_NOFILE to ask for; 0: the hard limit
-    Sandbox sandbox;
-    std::chrono::seconds drain{20};  // from SIGTERM to abort()
-};
 
 // Bound sockets, in the plan's order.
 struct Sockets {

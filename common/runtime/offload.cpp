@@ -77,14 +77,4 @@ std::size_t OffloadPool::queued() const {
     return state_->waiting;
 }
 
-std::string detail::text_of(const std::exception_ptr& exception) {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& known) {
-        return known.what();
-    } catch (...) {
-        return "unknown exception";
-    }
-}
-
 }  // namespace mailstead::runtime

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <optional>
-#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -15,6 +13,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "common/base/exception.h"
 #include "common/base/result.h"
 #include "common/net/task.h"
 
@@ -57,8 +56,6 @@ struct OffloadResult<Result<T>> {
     using type = Result<T>;
 };
 
-std::string text_of(const std::exception_ptr& exception);
-
 template <class Function>
 using OffloadOutcome = typename OffloadResult<std::invoke_result_t<Function&>>::type;
 
@@ -72,7 +69,7 @@ std::optional<Outcome> run_caught(Function& function) noexcept {
             return Outcome(function());
         }
     } catch (...) {
-        return Outcome(transient_error(text_of(std::current_exception())));
+        return Outcome(transient_error(describe(std::current_exception())));
     }
 }
 

@@ -111,10 +111,15 @@ int allow_all(scmp_filter_ctx filter, const char* const (&names)[N]) {
     return result;
 }
 
+// What seccomp's SCMP_A0 and SCMP_A1 give, in C++.
+scmp_arg_cmp argument(unsigned number, scmp_compare how, scmp_datum_t value, scmp_datum_t masked = 0) {
+    return {number, how, value, masked};
+}
+
 // Threads, but no processes. clone3 hides its flags from the filter: glibc falls back to clone on ENOSYS.
 int allow_threads(scmp_filter_ctx filter) {
     int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+                                  argument(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     if (result == 0) result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     return result;
 }
@@ -125,25 +130,24 @@ int allow_sockets(scmp_filter_ctx filter, bool internet) {
         if (family != AF_UNIX && !internet) continue;
         const auto value = static_cast<scmp_datum_t>(family);
         if (result == 0)
-            result =
-                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, value));
+            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                      argument(0, SCMP_CMP_EQ, value));
     }
     return result;
 }
 
 int allow_with_arguments(scmp_filter_ctx filter) {
     int result = 0;
-    for (const unsigned long request :
+    for (const int request :
          {FIONREAD, FIONBIO, FIOCLEX, static_cast<int>(TCGETS), static_cast<int>(TIOCGWINSZ)}) {
         if (result == 0)
-            result =
-                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, request));
+            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                      argument(1, SCMP_CMP_EQ, static_cast<scmp_datum_t>(request)));
     }
-    for (const unsigned long option :
-         {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_VMA}) {
+    for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_VMA}) {
         if (result == 0)
-            result =
-                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, option));
+            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                                      argument(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)));
     }
     return result;
 }

@@ -1,5 +1,6 @@
 #include "common/settings/settings.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <stdexcept>
 
@@ -166,10 +167,10 @@ const std::optional<Smarthost>& Relay::smarthost_for(const Domain& to) const {
     return best == nullptr ? smarthost : best->smarthost;
 }
 
-std::vector<Listener> Settings::listeners_of(Service service) const {
+std::vector<Listener> Settings::listeners_of(std::initializer_list<Service> services) const {
     std::vector<Listener> out;
     for (const Listener& listener : listeners) {
-        if (listener.service == service) out.push_back(listener);
+        if (std::ranges::find(services, listener.service) != services.end()) out.push_back(listener);
     }
     return out;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +39,8 @@ struct Listener {
     // `[::]` takes IPv4 as well.
     Endpoint address;
     TlsMode tls = TlsMode::starttls;
-    // Capabilities (IMAP) or EHLO keywords (SMTP) that this listener does not offer; upper case.
+    // Capabilities (IMAP: `AUTH=LOGIN`, `IDLE`) or EHLO keywords (SMTP: `AUTH LOGIN`, `CHUNKING`) that this
+    // listener does not offer; upper case.
     std::vector<std::string> hidden_capabilities;
     friend bool operator==(const Listener&, const Listener&) = default;
 };
@@ -176,7 +178,9 @@ struct Settings {
     Imap imap;
     Log log;
 
-    std::vector<Listener> listeners_of(Service service) const;
+    // Those of any of the services, in the file's order.
+    std::vector<Listener> listeners_of(std::initializer_list<Service> services) const;
+    std::vector<Listener> listeners_of(Service service) const { return listeners_of({service}); }
     friend bool operator==(const Settings&, const Settings&) = default;
 };
 

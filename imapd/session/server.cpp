@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "common/base/exception.h"
 #include "common/runtime/log.h"
 #include "imapd/session/preauth.h"
 #include "imapd/session/session.h"
@@ -16,16 +17,6 @@ constexpr std::size_t kPoolQueue = 4'096;
 std::string next_session_id() {
     static std::atomic<std::uint64_t> last{0};
     return "i" + std::to_string(++last);
-}
-
-std::string describe(const std::exception_ptr& exception) {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        return error.what();
-    } catch (...) {
-        return "unknown exception";
-    }
 }
 
 void report(const std::exception_ptr& exception) {
@@ -82,6 +73,10 @@ std::vector<std::string> hidden_of(const directory::Directory& directory, Accoun
 
 }  // namespace
 
+std::vector<settings::Listener> our_listeners(const settings::Settings& settings) {
+    return settings.listeners_of(settings::Service::imap);
+}
+
 Server::Server(const settings::Settings& settings, const directory::Directory& directory,
                std::shared_ptr<net::TlsServerContext> tls)
     : settings_(settings),
@@ -111,9 +106,9 @@ Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> 
     tasks_ = std::make_unique<net::TaskGroup>(threads.context(0), report);
     notices_ = std::make_unique<ipc::NoticeReceiver>(threads.context(0), std::move(notices));
     tasks_->spawn(receive_notices());
-    const auto wanted = settings_.listeners_of(settings::Service::imap);
+    const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(wanted[i], std::move(sockets.at(i)));
-    for (const auto& listener : listeners_) listener->start();
+    listeners_.start();
     return {};
 }
 
@@ -142,7 +137,7 @@ void Server::listen(const settings::Listener& listener, FileDescriptor socket) {
         return serve(workers_[index].get(), facts, std::move(stream));
     };
     facts_.push_back(std::move(facts));
-    listeners_.push_back(std::make_unique<net::Listener>(
+    listeners_.add(std::make_unique<net::Listener>(
         *threads_, std::move(socket), listener_options(settings_, listener), std::move(session)));
 }
 
@@ -162,23 +157,16 @@ net::Task<void> Server::receive_notices() {
 }
 
 void Server::request_stop() {
-    for (const auto& listener : listeners_) listener->stop_accepting();
-    for (const auto& listener : listeners_) listener->request_stop();
+    listeners_.request_stop();
     if (tasks_) boost::asio::post(threads_->context(0), [tasks = tasks_.get()] { tasks->request_stop(); });
 }
 
 bool Server::wait_idle(std::chrono::milliseconds at_most) {
-    const auto end = std::chrono::steady_clock::now() + at_most;
-    for (const auto& listener : listeners_) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-        if (!listener->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
-    }
-    return true;
+    return listeners_.wait_idle(at_most);
 }
 
 void Server::abort() {
-    for (const auto& listener : listeners_) listener->abort();
+    listeners_.abort();
 }
 
 }  // namespace mailstead::imapd

@@ -8,13 +8,16 @@
 
 #include "common/directory/directory.h"
 #include "common/net/io_threads.h"
-#include "common/net/listener.h"
+#include "common/net/listener_set.h"
 #include "common/net/task_group.h"
 #include "common/runtime/offload.h"
 #include "common/settings/settings.h"
 #include "imapd/session/worker.h"
 
 namespace mailstead::imapd {
+
+// The settings' listeners that are ours, in order.
+std::vector<settings::Listener> our_listeners(const settings::Settings& settings);
 
 class Server {
 public:
@@ -25,7 +28,7 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // `sockets` are bound to the settings' imap listeners, in order; `notices` to data/run/imapd.notify.
+    // `sockets` are bound to our_listeners(), in order; `notices` to data/run/imapd.notify.
     Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets, FileDescriptor notices);
     // See runtime::Program.
     void request_stop();
@@ -45,7 +48,7 @@ private:
     net::IoThreads* threads_ = nullptr;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::unique_ptr<ListenerFacts>> facts_;
-    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    net::ListenerSet listeners_;
     std::unique_ptr<ipc::NoticeReceiver> notices_;
     std::unique_ptr<net::TaskGroup> tasks_;
 };

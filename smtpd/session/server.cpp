@@ -1,25 +1,15 @@
 #include "smtpd/session/server.h"
 
-#include <algorithm>
 #include <future>
 #include <thread>
 
+#include "common/base/exception.h"
 #include "common/dns/cares_resolver.h"
 #include "common/runtime/log.h"
 #include "smtpd/session/session.h"
 
 namespace mailstead::smtpd {
 namespace {
-
-std::string describe(const std::exception_ptr& exception) {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        return error.what();
-    } catch (...) {
-        return "unknown exception";
-    }
-}
 
 net::Task<void> serve(Worker* worker, const Profile* profile, TlsStart tls, net::Stream stream) {
     Session session(*worker, *profile, std::move(stream));
@@ -52,13 +42,7 @@ net::ListenerOptions listener_options(const settings::Settings& settings,
 }  // namespace
 
 std::vector<settings::Listener> our_listeners(const settings::Settings& settings) {
-    std::vector<settings::Listener> ours;
-    std::copy_if(settings.listeners.begin(), settings.listeners.end(), std::back_inserter(ours),
-                 [](const auto& listener) {
-                     return listener.service == settings::Service::smtp ||
-                            listener.service == settings::Service::submission;
-                 });
-    return ours;
+    return settings.listeners_of({settings::Service::smtp, settings::Service::submission});
 }
 
 Profile make_profile(const settings::Settings& settings, const settings::Listener& listener, bool has_tls) {
@@ -92,7 +76,7 @@ Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> 
     TRY_VOID(make_workers(threads, deliver_socket));
     const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(threads, wanted[i], std::move(sockets.at(i)));
-    for (const auto& listener : listeners_) listener->start();
+    listeners_.start();
     return {};
 }
 
@@ -127,23 +111,18 @@ void Server::listen(net::IoThreads& threads, const settings::Listener& listener,
         while (&threads.context(index) != &stream.context()) ++index;
         return serve(workers_[index].get(), profile, tls, std::move(stream));
     };
-    listeners_.push_back(std::make_unique<net::Listener>(
+    listeners_.add(std::make_unique<net::Listener>(
         threads, std::move(socket), listener_options(settings_, listener), std::move(session)));
 }
 
 void Server::request_stop() {
     environment_.stopping = true;
-    for (const auto& listener : listeners_) listener->stop_accepting();
-    for (const auto& listener : listeners_) listener->request_stop();
+    listeners_.request_stop();
 }
 
 bool Server::wait_idle(std::chrono::milliseconds at_most) {
     const auto end = std::chrono::steady_clock::now() + at_most;
-    for (const auto& listener : listeners_) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-        if (!listener->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
-    }
+    if (!listeners_.wait_idle(at_most)) return false;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         while (!background_ended(i)) {
             if (std::chrono::steady_clock::now() >= end) return false;
@@ -164,7 +143,7 @@ bool Server::background_ended(std::size_t index) {
 }
 
 void Server::abort() {
-    for (const auto& listener : listeners_) listener->abort();
+    listeners_.abort();
 }
 
 }  // namespace mailstead::smtpd

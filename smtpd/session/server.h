@@ -8,7 +8,7 @@
 
 #include "common/directory/directory.h"
 #include "common/net/io_threads.h"
-#include "common/net/listener.h"
+#include "common/net/listener_set.h"
 #include "common/settings/settings.h"
 #include "smtpd/core/profile.h"
 #include "smtpd/session/environment.h"
@@ -48,7 +48,7 @@ private:
     net::IoThreads* threads_ = nullptr;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::unique_ptr<Profile>> profiles_;
-    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    net::ListenerSet listeners_;
 };
 
 }  // namespace mailstead::smtpd

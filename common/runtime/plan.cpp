@@ -1,0 +1,30 @@
+#include "common/runtime/plan.h"
+
+namespace mailstead::runtime {
+
+Result<settings::Settings> load_settings(const std::string& file) {
+    auto loaded = settings::load(file);
+    if (!loaded) return permanent_error(loaded.error().to_string());
+    return *std::move(loaded);
+}
+
+Plan plan_of(const settings::Settings& settings) {
+    Plan plan;
+    plan.log_level = static_cast<log::Level>(settings.log.level);
+    plan.log_file = settings.log.file;
+    plan.user = settings.user;
+    plan.threads = settings.workers;
+    return plan;
+}
+
+Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners) {
+    for (const settings::Listener& listener : listeners) {
+        const std::string text = listener.address.to_string();
+        const auto address = net::SocketAddress::parse(text);
+        if (!address) return permanent_error("not an address to listen on: " + text);
+        plan.tcp.push_back(*address);
+    }
+    return {};
+}
+
+}  // namespace mailstead::runtime

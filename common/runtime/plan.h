@@ -1,0 +1,46 @@
+// What a daemon wants from the system, and the part of it that the settings say for every daemon.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/net/socket_address.h"
+#include "common/runtime/log.h"
+#include "common/runtime/sandbox.h"
+#include "common/settings/settings.h"
+
+namespace mailstead::runtime {
+
+struct UnixSocketPlan {
+    std::string path;
+    unsigned mode = 0600;
+    bool datagram = false;
+};
+
+// Filled by Program::configure.
+struct Plan {
+    log::Level log_level = log::Level::info;
+    std::string log_file;                      // empty: standard error
+    std::vector<net::SocketAddress> tcp;       // bound in this order, before root is dropped
+    std::vector<UnixSocketPlan> unix_sockets;  // as the user, after root is dropped; their folders must exist
+    std::string user;                          // empty: stay who we are
+    std::size_t threads = 0;                   // 0: one per core
+    std::size_t max_open_files = 0;            // RLIMIT_NOFILE to ask for; 0: the hard limit
+    Sandbox sandbox;
+    std::chrono::seconds drain{20};  // from SIGTERM to abort()
+};
+
+// settings::load; every problem in the file is one permanent error.
+Result<settings::Settings> load_settings(const std::string& file);
+
+// Log, user and threads as the settings say; no sockets, and nothing in the sandbox.
+Plan plan_of(const settings::Settings& settings);
+
+// Adds the listeners' addresses to `plan.tcp`, in order. An error, permanent: not an address.
+Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners);
+
+}  // namespace mailstead::runtime
