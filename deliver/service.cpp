@@ -16,6 +16,7 @@
 #include "common/net/task_group.h"
 #include "common/queue/change.h"
 #include "common/queue/participant.h"
+#include "common/runtime/addresses.h"
 #include "common/runtime/log.h"
 #include "common/store/accounts.h"
 #include "deliver/intake/intake.h"
@@ -32,12 +33,11 @@ QueueLimits limits_of(const settings::Settings& settings) {
     return {settings.relay.retry_lifetime, settings.relay.delay_notice, settings.limits.queue_messages};
 }
 
-dns::ResolverOptions resolver_options(const settings::Settings& settings) {
+Result<dns::ResolverOptions> resolver_options(const settings::Settings& settings) {
     dns::ResolverOptions options;
     options.trusted = settings.dns.trusted;
-    for (const auto& server : settings.dns.servers) {
-        if (const auto ip = net::parse_ip(server.ip)) options.servers.push_back({*ip, server.port});
-    }
+    TRY(servers, runtime::addresses_of(settings.dns.servers));
+    options.servers = std::move(servers);
     return options;
 }
 
@@ -149,7 +149,8 @@ Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
     TRY(opened, queue::QueueReader::open(settings.data_dir));
     queue_reader.emplace(std::move(opened));
     queue_context = &threads.context(0);
-    TRY(made, dns::CaresResolver::create(*queue_context, resolver_options(settings)));
+    TRY(dns_options, resolver_options(settings));
+    TRY(made, dns::CaresResolver::create(*queue_context, std::move(dns_options)));
     resolver = std::move(made);
     net::TlsClientOptions tls_options;
     tls_options.ca_file = settings.relay.ca_file.string();

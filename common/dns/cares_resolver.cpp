@@ -250,7 +250,7 @@ AnyAnswer CaresResolver::State::judge(const Pending& asked, int status, std::str
     // NXDOMAIN and "no data" come as errors here, with the response; what matters stands in the response.
     if (response.empty()) return AnyAnswer::failure(ares_strerror(status));
     auto answer = read_response(response, asked.question, trust_ad);
-    if (!answer) return AnyAnswer::failure(std::string(answer.error().what));
+    if (!answer) return AnyAnswer::failure(answer.error().what);
     return *std::move(answer);
 }
 

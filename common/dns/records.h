@@ -176,9 +176,9 @@ struct Answer {
         answer.outcome = Outcome::no_such_record;
         return answer;
     }
-    static Answer failure(std::string why) {
+    static Answer failure(std::string_view why) {
         Answer answer;
-        answer.error = std::move(why);
+        answer.error = why;
         return answer;
     }
 };

@@ -34,10 +34,10 @@ Parsed<Enum> read_enum(ByteReader& in, Enum last) {
 
 // The value, if the whole message was well-formed and nothing is left.
 template <class T>
-Parsed<T> finish(const ByteReader& in, T&& value) {
+Parsed<T> finish(const ByteReader& in, T value) {
     if (!in.ok()) return ParseError("truncated message", 0);
     if (!in.at_end()) return ParseError("bytes after the message", 0);
-    return std::forward<T>(value);
+    return value;
 }
 
 }  // namespace mailstead::ipc

@@ -248,7 +248,7 @@ Parsed<AuthCancel> AuthCancel::decode(std::string_view bytes) {
     ByteReader in(bytes);
     AuthCancel cancel;
     cancel.conversation = in.fixed64();
-    return finish(in, std::move(cancel));
+    return finish(in, cancel);
 }
 
 std::string DeliverMessage::encode() const {
@@ -376,7 +376,7 @@ Parsed<QuotaQuestion> QuotaQuestion::decode(std::string_view bytes) {
     QuotaQuestion question;
     question.account = AccountId(in.varint32());
     question.size = in.varint();
-    return finish(in, std::move(question));
+    return finish(in, question);
 }
 
 std::string QuotaAnswer::encode() const {
@@ -497,7 +497,7 @@ Parsed<AccountGone> AccountGone::decode(std::string_view bytes) {
     ByteReader in(bytes);
     AccountGone gone;
     gone.account = AccountId(in.varint32());
-    return finish(in, std::move(gone));
+    return finish(in, gone);
 }
 
 }  // namespace mailstead::ipc

@@ -79,7 +79,7 @@ int weight(const DmarcResult& result) {
 
 class DmarcEvaluation::Machine {
 public:
-    explicit Machine(DmarcInput input);
+    explicit Machine(const DmarcInput& input);
     const Questions& questions() const { return questions_; }
     const DmarcResult& result() const { return result_; }
     void answer(Answers answers);
@@ -133,7 +133,7 @@ private:
     bool all_authors_read_ = true;
 };
 
-DmarcEvaluation::Machine::Machine(DmarcInput input) {
+DmarcEvaluation::Machine::Machine(const DmarcInput& input) {
     for (const Domain& domain : input.authors.domains) authors_.push_back(domain.ascii());
     if (input.spf == SpfVerdict::pass && !input.spf_domain.empty())
         spf_.push_back(text::lower(input.spf_domain));
@@ -370,7 +370,7 @@ std::optional<DmarcResult> DmarcEvaluation::Machine::judge(const std::string& au
     return result;
 }
 
-DmarcEvaluation::DmarcEvaluation(DmarcInput input) : machine_(std::make_unique<Machine>(std::move(input))) {}
+DmarcEvaluation::DmarcEvaluation(const DmarcInput& input) : machine_(std::make_unique<Machine>(input)) {}
 DmarcEvaluation::~DmarcEvaluation() = default;
 DmarcEvaluation::DmarcEvaluation(DmarcEvaluation&&) noexcept = default;
 DmarcEvaluation& DmarcEvaluation::operator=(DmarcEvaluation&&) noexcept = default;

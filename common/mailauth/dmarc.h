@@ -99,7 +99,7 @@ struct DmarcResult {
 // authenticated itself); at most four for each author domain.
 class DmarcEvaluation {
 public:
-    explicit DmarcEvaluation(DmarcInput input);
+    explicit DmarcEvaluation(const DmarcInput& input);
     ~DmarcEvaluation();
     DmarcEvaluation(DmarcEvaluation&&) noexcept;
     DmarcEvaluation& operator=(DmarcEvaluation&&) noexcept;

@@ -50,7 +50,7 @@ bool is_plain(std::string_view text) {
 
 // pvalue = [CFWS] ( ( value / [ [ local-part ] "@" ] domain-name ) ) [CFWS]   (RFC 8601, 2.2)
 std::string property_value(std::string_view text) {
-    const std::string clean = without_controls(text, kMaxValue);
+    std::string clean = without_controls(text, kMaxValue);
     if (is_plain(clean)) return clean;
     std::string out = "\"";
     for (const char c : clean) {

@@ -101,7 +101,7 @@ std::string value_of(char letter, const MacroValues& values) {
     }
 }
 
-std::string transform(const Macro& macro, std::string value) {
+std::string transform(const Macro& macro, const std::string& value) {
     std::vector<std::string_view> parts;
     std::string_view rest = value;
     while (true) {

@@ -1,5 +1,7 @@
 #include "common/runtime/plan.h"
 
+#include "common/runtime/addresses.h"
+
 namespace mailstead::runtime {
 
 Result<settings::Settings> load_settings(const std::string& file) {
@@ -19,10 +21,8 @@ Plan plan_of(const settings::Settings& settings) {
 
 Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners) {
     for (const settings::Listener& listener : listeners) {
-        const std::string text = listener.address.to_string();
-        const auto address = net::SocketAddress::parse(text);
-        if (!address) return permanent_error("not an address to listen on: " + text);
-        plan.tcp.push_back(*address);
+        TRY(address, address_of(listener.address));
+        plan.tcp.push_back(address);
     }
     return {};
 }

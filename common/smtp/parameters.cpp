@@ -89,16 +89,22 @@ bool is_printable(std::string_view decoded) {
     return std::none_of(decoded.begin(), decoded.end(), control);
 }
 
+// RFC 3461, 4.2: at most 500 characters.
+static constexpr std::size_t kMaxOriginalRecipient = 500;
+
 std::optional<OriginalRecipient> parse_original_recipient(std::string_view text) {
-    // RFC 3461, 4.2: at most 500 characters.
     const std::size_t semicolon = text.find(';');
-    if (text.size() > 500 || semicolon == std::string_view::npos) return std::nullopt;
+    if (text.size() > kMaxOriginalRecipient || semicolon == std::string_view::npos) return std::nullopt;
     const std::string_view value = text.substr(semicolon + 1);
     if (!is_address_type(text.substr(0, semicolon)) || value.empty()) return std::nullopt;
     std::string type = text::lower(text.substr(0, semicolon));
     auto decoded = type == "utf-8" ? decode_utf8_address(value) : decode_xtext(value);
     if (!decoded || decoded->empty() || !is_printable(*decoded)) return std::nullopt;
-    return OriginalRecipient{.type = std::move(type), .address = *std::move(decoded)};
+    OriginalRecipient original{.type = std::move(type), .address = *std::move(decoded)};
+    // Kept and passed on with escapes, which are longer than the UTF-8 that came: it must fit that way as
+    // well.
+    if (to_string(original).size() > kMaxOriginalRecipient) return std::nullopt;
+    return original;
 }
 
 std::string to_string(const OriginalRecipient& original) {

@@ -42,17 +42,18 @@ std::optional<std::string> FileWork::find_by_base(const FileName& name) {
     const std::string where = folder(name.mailbox);
     if (where.empty()) return std::nullopt;
     auto [listing, fresh] = listings_.try_emplace(where);
+    auto& paths = listing->second;
     if (fresh) {
         for (const char* directory : {"cur", "new"}) {
             maildir::list_directory(where + '/' + directory, [&](std::string_view file) {
-                listing->second.emplace(file.substr(0, file.find(':')),
-                                        std::string(directory) + '/' + std::string(file));
+                paths.emplace(file.substr(0, file.find(':')),
+                              std::string(directory) + '/' + std::string(file));
                 return true;
             });
         }
     }
-    const auto found = listing->second.find(maildir::base_name(snapshot_.index->id, name));
-    if (found == listing->second.end()) return std::nullopt;
+    const auto found = paths.find(maildir::base_name(snapshot_.index->id, name));
+    if (found == paths.end()) return std::nullopt;
     return where + '/' + found->second;
 }
 

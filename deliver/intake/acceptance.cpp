@@ -76,15 +76,13 @@ Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_c
         correction->otherwise.push_back(ledger::part({}));
         made.transaction.parts.push_back(*std::move(correction));
     }
-    made.first_deposit = made.transaction.parts.size();
-    made.deposits = local.size();
-    const bool alone = local.size() == 1 && remote.empty();
+    made.for_one_mailbox = local.size() == 1 && remote.empty();
     for (const auto& [account, recipient] : local) {
         commit::Part part =
             deposit_part(account, {fetch_cache, message.size, 0, message.received, message.junk, false});
         // One mailbox that is full must not hold the message back from the others: it waits in the queue, and
         // its sender is told in the end. A message for that mailbox alone is refused at once instead.
-        if (!alone) part.otherwise.push_back(enqueue_part(facts, {*recipient}, 0, limits));
+        if (!made.for_one_mailbox) part.otherwise.push_back(enqueue_part(facts, {*recipient}, 0, limits));
         made.transaction.parts.push_back(std::move(part));
     }
     if (!remote.empty()) {
@@ -97,17 +95,14 @@ Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_c
 
 ipc::DeliverAnswer answer_for(const Acceptance& acceptance, const commit::Outcome& outcome) {
     ipc::DeliverAnswer answer;
-    for (std::size_t i = 0; i < outcome.size(); ++i) {
-        if (outcome[i].result) continue;
-        const bool deposit =
-            i >= acceptance.first_deposit && i < acceptance.first_deposit + acceptance.deposits;
-        const Error error = outcome[i].result.error();
+    // The parts stand or fall together: each of them carries the reason.
+    if (!outcome.front().result) {
+        const Error error = outcome.front().result.error();
         answer.outcome = ipc::DeliverAnswer::Outcome::transient;
-        answer.text = deposit ? describe_refusal(error) : "4.3.1 " + error.what;
-        // The first part that was refused by itself tells why the others were.
-        if (deposit || i == acceptance.enqueued) return answer;
+        // A mailbox beside others is never the reason: what it would not take would have gone to the queue.
+        answer.text = acceptance.for_one_mailbox ? describe_refusal(error) : "4.3.1 " + error.what;
+        return answer;
     }
-    if (!answer.text.empty()) return answer;
     answer.outcome = ipc::DeliverAnswer::Outcome::accepted;
     if (acceptance.enqueued) {
         const auto number = queue::decode_number(*outcome[*acceptance.enqueued].result);

@@ -207,8 +207,20 @@ net::Task<ipc::Message> Intake::write_ledger(ipc::Message request) {
     if (!line) co_return malformed<ipc::LedgerLine>();
     commit::Transaction transaction;
     transaction.parts.push_back(ledger::part({*std::move(line)}));
-    co_await submit(*parts_.engine, std::move(transaction));
+    const commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
+    note_ledger(outcome.front().result);
     co_return ipc::make_message(ipc::Done{});
+}
+
+// Nobody waits for these lines, and when one is lost so are the next hundred: one word about all of them.
+void Intake::note_ledger(const Result<std::string>& written) {
+    const bool fails = !written;
+    if (ledger_fails_.exchange(fails, std::memory_order_relaxed) == fails) return;
+    if (fails) {
+        log::warning("ledger.problem", {{"why", written.error().what}});
+    } else {
+        log::info("ledger.works_again");
+    }
 }
 
 ipc::Message Intake::answer_quota(const ipc::Message& request) const {

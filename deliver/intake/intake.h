@@ -1,6 +1,7 @@
 // What smtpd, imapd and the admin CLI ask of deliver.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -52,6 +53,7 @@ private:
     net::Task<ipc::Message> authenticate(ipc::Message request, std::uint64_t connection);
     net::Task<ipc::Message> command_queue(ipc::Message request);
     net::Task<ipc::Message> write_ledger(ipc::Message request);
+    void note_ledger(const Result<std::string>& written);
     net::Task<ipc::Message> remove_account(ipc::Message request);
     ipc::Message answer_quota(const ipc::Message& request) const;
     ipc::Message answer_status() const;
@@ -59,14 +61,14 @@ private:
     net::Task<Result<std::string>> fetch_cache_of(std::shared_ptr<MessageBytes> bytes);
 
     IntakeParts parts_;
+    std::atomic<bool> ledger_fails_{false};  // said so, and no line was written since
 };
 
 // The transaction for one message: deposits, a queue entry for remote recipients, the ledger's lines. What it
 // means for the sender is judged by `answer_for`.
 struct Acceptance {
     commit::Transaction transaction;
-    std::size_t first_deposit = 0;
-    std::size_t deposits = 0;
+    bool for_one_mailbox = false;         // and nobody else
     std::optional<std::size_t> enqueued;  // the part that queues
 };
 Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_cache, Quotas* quotas,

@@ -310,8 +310,8 @@ ClientAction ClientCore::on_failure(std::string why) {
 // Ends the connection: open recipients take the verdict; without a transaction it is what the next ones would
 // hear.
 ClientAction ClientCore::refuse(RecipientVerdict verdict) {
-    refusal_ = verdict;
     settle_open(verdict);
+    refusal_ = std::move(verdict);
     return give_up();
 }
 

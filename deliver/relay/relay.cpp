@@ -23,7 +23,7 @@ void shuffle(std::vector<std::string>& names) {
     std::shuffle(names.begin(), names.end(), chance);
 }
 
-Attempt all(std::vector<std::uint32_t> recipients, const RecipientVerdict& verdict) {
+Attempt all(const std::vector<std::uint32_t>& recipients, const RecipientVerdict& verdict) {
     Attempt attempt;
     for (const std::uint32_t recipient : recipients) attempt.results.push_back({recipient, verdict});
     return attempt;
@@ -107,14 +107,14 @@ net::Task<Attempt> Relay::send(const queue::QueueEntry& entry, std::vector<std::
         if (entry.envelope.reverse_path) fallback = entry.envelope.reverse_path->domain();
         auto signature = parts_.signer->sign(descriptor, entry.size, fallback, now());
         if (!signature)
-            co_return all(std::move(recipients),
+            co_return all(recipients,
                           {Verdict::transient, {4, 3, 0}, "cannot sign: " + signature.error().what});
         source.head = *std::move(signature);
     }
 
     bool reused = false;
     auto opened = co_await acquire(destination, reused);
-    if (!opened) co_return all(std::move(recipients), opened.error());
+    if (!opened) co_return all(recipients, opened.error());
     std::unique_ptr<Connection> connection = *std::move(opened);
     auto results = co_await transact(*connection, entry, recipients, source);
 
@@ -124,7 +124,7 @@ net::Task<Attempt> Relay::send(const queue::QueueEntry& entry, std::vector<std::
             return r.verdict.status == smtp::EnhancedCode{4, 4, 2};
         })) {
         auto fresh = co_await open(destination);
-        if (!fresh) co_return all(std::move(recipients), fresh.error());
+        if (!fresh) co_return all(recipients, fresh.error());
         connection = *std::move(fresh);
         results = co_await transact(*connection, entry, recipients, source);
     }

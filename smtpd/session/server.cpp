@@ -5,6 +5,7 @@
 
 #include "common/base/exception.h"
 #include "common/dns/cares_resolver.h"
+#include "common/runtime/addresses.h"
 #include "common/runtime/log.h"
 #include "smtpd/session/session.h"
 
@@ -83,11 +84,8 @@ Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> 
 Result<void> Server::make_workers(net::IoThreads& threads, const std::string& deliver_socket) {
     dns::ResolverOptions resolver_options;
     resolver_options.trusted = settings_.dns.trusted;
-    for (const settings::Endpoint& server : settings_.dns.servers) {
-        const auto address = net::SocketAddress::parse(server.to_string());
-        if (!address) return permanent_error("not the address of a DNS server: " + server.to_string());
-        resolver_options.servers.push_back(*address);
-    }
+    TRY(servers, runtime::addresses_of(settings_.dns.servers));
+    resolver_options.servers = std::move(servers);
     for (std::size_t i = 0; i < threads.size(); ++i) {
         auto worker = std::make_unique<Worker>(threads.context(i), environment_);
         const ipc::ClientOptions client{.path = deliver_socket, .program = "smtpd"};

@@ -31,7 +31,8 @@ mailauth::SpfInput spf_input(const VerificationInput& input) {
 
 }  // namespace
 
-Verification::Verification(dns::Resolver& resolver, net::TaskGroup& background, VerificationInput input)
+Verification::Verification(dns::Resolver& resolver, net::TaskGroup& background,
+                           const VerificationInput& input)
     : resolver_(resolver),
       background_(background),
       idle_(background.context()),

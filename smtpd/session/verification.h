@@ -34,7 +34,7 @@ public:
     static constexpr std::chrono::seconds kTimeLimit{30};
 
     // Both must outlive all tasks of `background`.
-    Verification(dns::Resolver& resolver, net::TaskGroup& background, VerificationInput input);
+    Verification(dns::Resolver& resolver, net::TaskGroup& background, const VerificationInput& input);
 
     // Starts SPF and the lookup of the client's name.
     void start();
