@@ -121,6 +121,19 @@ TEST(SmtpRcpt, Utf8OriginalRecipientInBothForms_Rfc6533_3) {
     EXPECT_FALSE(parse_original_recipient("utf-8;\\x{D}@b.example"));
 }
 
+TEST(SmtpRcpt, OriginalRecipientThatIsTakenCanBePassedOn_Rfc3461_4_2) {
+    const auto named = [](std::size_t letters) {
+        std::string text = "utf-8;";
+        for (std::size_t n = 0; n < letters; ++n) text += "\xC3\xBC";
+        return parse_original_recipient(text);
+    };
+    // Each letter is two octets as it comes and six, \x{FC}, as it is kept: 6 + 82 * 6 = 498.
+    const auto longest = named(82);
+    ASSERT_TRUE(longest);
+    EXPECT_EQ(parse_original_recipient(to_string(*longest)), longest);
+    EXPECT_FALSE(named(83));
+}
+
 TEST(SmtpBdat, ParsesSizeAndLast_Rfc3030_2) {
     EXPECT_EQ(parse_bdat("100")->octets, 100u);
     EXPECT_FALSE(parse_bdat("100")->last);
