@@ -48,8 +48,8 @@ FlagList flags_of(SystemFlags system, std::vector<std::string> keywords) {
 }
 
 TestAccount::TestAccount() {
-    char path[] = "/tmp/store-test-XXXXXX";
-    if (::mkdtemp(path) == nullptr) throw std::runtime_error("mkdtemp");
+    std::string path = std::filesystem::temp_directory_path() / "store-test-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
     root_ = path;
     open();
 }

@@ -26,13 +26,18 @@ public:
     std::vector<std::string> hidden_capabilities(AccountId) override { return hidden; }
     bool join(AccountId account, Listening& session) override;
     void leave(AccountId account, Listening& session) override;
-    runtime::OffloadPool& pool() override { return pool_; }
+    runtime::OffloadPool& pool() override {
+        ++pool_uses;
+        return pool_;
+    }
     std::uint64_t append_limit() const override { return 1'000'000; }
 
     store::TestAccount account;
     std::vector<std::string> hidden;
     std::size_t max_sessions = 10;
     bool deliver_is_away = false;
+    // How often a session asked for the pool: while none did, nothing runs there.
+    std::size_t pool_uses = 0;
     void announce();
 
 private:
