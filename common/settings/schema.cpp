@@ -177,11 +177,11 @@ constexpr Row kListenerRows[] = {
      }},
     {.key = "hidden_capabilities",
      .type = Type::texts,
-     .default_toml = "[\"AUTH SCRAM-SHA-256-PLUS\"]",
+     .default_toml = "[]",
      .readers = "smtpd, imapd",
-     .help = "IMAP capabilities (\"AUTH=LOGIN\", \"IDLE\") or EHLO keywords (\"AUTH LOGIN\", \"CHUNKING\") that "
-             "this listener does not offer, for clients that stumble over one. The default is for Debian's "
-             "mutt: it chooses that mechanism for sending, cannot bind it to TLS 1.3, and gives up.",
+     .help =
+         "IMAP capabilities (\"AUTH=LOGIN\", \"IDLE\") or EHLO keywords (\"AUTH LOGIN\", \"CHUNKING\") that "
+         "this listener does not offer, for clients that stumble over one.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.listeners.back().hidden_capabilities = upper_case(texts_of(value));
          return std::nullopt;
@@ -504,6 +504,17 @@ constexpr Row kSmtpRows[] = {
              "file it under Junk.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.smtp.enforce_dmarc = std::get<bool>(value);
+         return std::nullopt;
+     }},
+    {.key = "hidden_capabilities",
+     .type = Type::texts,
+     .default_toml = "[\"AUTH SCRAM-SHA-256-PLUS\"]",
+     .readers = "smtpd",
+     .help =
+         "EHLO keywords that no client is offered. Debian's mutt chooses that mechanism, cannot bind it to "
+         "TLS 1.3, and gives up without trying another one.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.smtp.hidden_capabilities = upper_case(texts_of(value));
          return std::nullopt;
      }},
 };

@@ -142,6 +142,8 @@ struct Smtp {
     // Obey a sender domain's DMARC policy (refuse on p=reject, junk on p=quarantine); otherwise only report
     // the verdict.
     bool enforce_dmarc = true;
+    // EHLO keywords that no client is offered; upper case.
+    std::vector<std::string> hidden_capabilities;
     friend bool operator==(const Smtp&, const Smtp&) = default;
 };
 

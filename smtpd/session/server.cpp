@@ -53,6 +53,8 @@ Profile make_profile(const settings::Settings& settings, const settings::Listene
     profile.hostname = settings.hostname.ascii();
     profile.offers_starttls = has_tls && listener.tls == settings::TlsMode::starttls;
     profile.hidden = listener.hidden_capabilities;
+    profile.hidden.insert(profile.hidden.end(), settings.smtp.hidden_capabilities.begin(),
+                          settings.smtp.hidden_capabilities.end());
     profile.limits.body.message_octets = settings.limits.message_size;
     profile.limits.recipients = settings.limits.recipients;
     return profile;

@@ -30,6 +30,7 @@ TEST(Settings, DescribeParsesToTheDefaults) {
     EXPECT_EQ(defaults.relay.retry_lifetime, Seconds(432000));
     EXPECT_EQ(defaults.limits.message_size, 50U * 1024 * 1024);
     EXPECT_EQ(defaults.imap.hidden_capabilities, std::vector<std::string>{"UIDONLY"});
+    EXPECT_EQ(defaults.smtp.hidden_capabilities, std::vector<std::string>{"AUTH SCRAM-SHA-256-PLUS"});
 }
 
 TEST(Settings, TheExampleFileIsWhatDescribePrints) {
