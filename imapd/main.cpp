@@ -24,6 +24,7 @@ public:
         // APPEND.
         plan.sandbox.paths = {{.path = data("accounts"), .access = runtime::Access::update},
                               {.path = data("directory"), .access = runtime::Access::update},
+                              {.path = data("shares"), .access = runtime::Access::update},
                               {.path = data("journal"), .access = runtime::Access::read},
                               {.path = data("spool"), .access = runtime::Access::temporary},
                               {.path = data("run"), .access = runtime::Access::read}};

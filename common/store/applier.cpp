@@ -121,6 +121,7 @@ Outcome<Applier::Mailbox> Applier::destination(const Destination& to) {
     TRY(id, find_mailbox(to.name.utf8()));
     if (id) return load_mailbox(MailboxId(*id));
     if (!to.create) return Failure(Fault::try_create, "no such mailbox");
+    TRY_VOID(check_own(to.name));
     return create_mailbox(to.name, SpecialUse::none, true);
 }
 

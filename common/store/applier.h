@@ -48,6 +48,7 @@ private:
     Outcome<ChangeResult> run(const SetMetadata& action);
     Outcome<ChangeResult> run(const AdoptFile& action);
     Outcome<ChangeResult> run(const Followed& action);
+    Outcome<ChangeResult> run(const SetAcl& action);
 
     // ---- the account (applier.cpp)
     Outcome<void> load();
@@ -73,6 +74,13 @@ private:
     Outcome<ChangeResult> rename_inbox(const MailboxName& to);
     Outcome<void> rename_one(Mailbox& mailbox, const MailboxName& to);
     Outcome<void> erase_metadata(std::uint32_t mailbox);
+    Outcome<void> check_own(const MailboxName& name);
+
+    // ---- access lists (apply_acl.cpp)
+    Outcome<std::vector<AclEntry>> read_acl(std::uint32_t mailbox);
+    Outcome<void> put_acl(std::uint32_t mailbox, const AclEntry& entry);
+    Outcome<void> inherit_acl(const MailboxName& name, std::uint32_t mailbox);
+    Outcome<void> erase_acl(std::uint32_t mailbox);
 
     // ---- messages
     enum class Step { keep, replace, erase, stop };
@@ -88,7 +96,8 @@ private:
     // Gives UIDs from uidnext on and fills in mod-sequence and save date; answers the UIDs.
     Outcome<UidRange> put_in(Mailbox& mailbox, Records& records);
     Outcome<UidSet> expunge(Mailbox& mailbox, const UidSet& uids);
-    Outcome<ChangeResult> copy(Mailbox& from, const UidSet& uids, const Destination& to, bool move);
+    Outcome<ChangeResult> copy(Mailbox& from, const UidSet& uids, const Destination& to, bool move,
+                               FlagScope scope = {});
     Outcome<void> check_room(const Mailbox& mailbox, std::size_t messages);
 
     // ---- append

@@ -2,13 +2,22 @@
 #include "common/store/applier.h"
 
 namespace mailstead::store {
+namespace {
+
+void restrict_flags(MessageRecord& record, FlagScope scope) {
+    record.set_flags(SystemFlags::from_bits(record.flags().bits() & scope.system.bits()));
+    if (!scope.keywords) record.keywords = {};
+}
+
+}  // namespace
 
 Outcome<ChangeResult> Applier::run(const Copy& action) {
     TRY(from, load_mailbox(action.from));
-    return copy(from, action.uids, action.to, action.move);
+    return copy(from, action.uids, action.to, action.move, action.scope);
 }
 
-Outcome<ChangeResult> Applier::copy(Mailbox& from, const UidSet& uids, const Destination& to, bool move) {
+Outcome<ChangeResult> Applier::copy(Mailbox& from, const UidSet& uids, const Destination& to, bool move,
+                                    FlagScope scope) {
     {
         // Refused before anything is written; loaded again below, since it may be the source.
         TRY(target, destination(to));
@@ -51,6 +60,7 @@ Outcome<ChangeResult> Applier::copy(Mailbox& from, const UidSet& uids, const Des
         task.from_uid = sources[n];
         task.from_place = record.place();
         task.after = record.task;
+        restrict_flags(record, scope);
         record.set_place(Place::arriving(record.flags()));
         task.file = file_name_of(target.id, uid, record);
         TRY(number, add_task(task));

@@ -5,9 +5,9 @@
 namespace mailstead::store {
 namespace {
 
-Flags changed(const Flags& before, StoreFlags::How how, const Flags& by) {
+Flags changed(const Flags& before, StoreFlags::How how, const Flags& by, FlagScope scope) {
     Flags after = before;
-    for (std::size_t word = 0; word < after.keywords.words.size(); ++word) {
+    for (std::size_t word = 0; word < after.keywords.words.size() && scope.keywords; ++word) {
         std::uint64_t& bits = after.keywords.words[word];
         const std::uint64_t mask = by.keywords.words[word];
         bits = how == StoreFlags::How::add      ? bits | mask
@@ -16,7 +16,7 @@ Flags changed(const Flags& before, StoreFlags::How how, const Flags& by) {
     }
     after.system = how == StoreFlags::How::add      ? before.system.with(by.system)
                    : how == StoreFlags::How::remove ? before.system.without(by.system)
-                                                    : by.system;
+                                                    : before.system.without(scope.system).with(by.system);
     return after;
 }
 
@@ -47,14 +47,15 @@ struct Effects {
 
 Outcome<ChangeResult> Applier::run(const StoreFlags& action) {
     TRY(mailbox, load_mailbox(action.mailbox));
+    const FlagList named = action.scope.within(action.flags);
     Flags by;
-    by.system = action.flags.system;
-    if (!action.flags.keywords.empty()) {
+    by.system = named.system;
+    if (!named.keywords.empty()) {
         TRY(table, keywords());
         if (action.how == StoreFlags::How::remove) {
-            by.keywords = table->known(action.flags.keywords);
+            by.keywords = table->known(named.keywords);
         } else {
-            TRY(bits, table->take(action.flags.keywords));
+            TRY(bits, table->take(named.keywords));
             by.keywords = bits;
         }
     }
@@ -66,7 +67,7 @@ Outcome<ChangeResult> Applier::run(const StoreFlags& action) {
             return Step::keep;
         }
         const Flags before{record.flags(), {record.keywords}};
-        const Flags after = changed(before, action.how, by);
+        const Flags after = changed(before, action.how, by, action.scope);
         if (after == before) return Step::keep;
         const MessageRecord old = record;
         record.set_flags(after.system);

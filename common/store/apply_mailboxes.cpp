@@ -16,6 +16,12 @@ Outcome<void> Applier::check_name(const MailboxName& name) {
     return {};
 }
 
+Outcome<void> Applier::check_own(const MailboxName& name) {
+    if (name.levels().front() == kOtherUsersLevel)
+        return Failure(Fault::cannot, "mailboxes of others have their names there");
+    return {};
+}
+
 Outcome<Applier::Mailbox> Applier::create_one(const MailboxName& name, SpecialUse use, bool subscribe) {
     Mailbox mailbox;
     mailbox.id = account_.next_mailbox++;
@@ -41,6 +47,7 @@ Outcome<Applier::Mailbox> Applier::create_one(const MailboxName& name, SpecialUs
     task.file.mailbox = mailbox.id;
     TRY_VOID(add_task(task));
     if (subscribe) TRY_VOID(set_subscribed(box.name, true));
+    TRY_VOID(inherit_acl(name, mailbox.id));
     return mailbox;
 }
 
@@ -63,6 +70,7 @@ Outcome<Applier::Mailbox> Applier::create_mailbox(const MailboxName& name, Speci
 }
 
 Outcome<ChangeResult> Applier::run(const CreateMailbox& action) {
+    TRY_VOID(check_own(action.name));
     TRY(existing, find_mailbox(action.name.utf8()));
     if (existing) return Failure(Fault::already_exists, "the mailbox exists");
     const auto use = static_cast<std::size_t>(action.special_use);
@@ -88,6 +96,7 @@ Outcome<ChangeResult> Applier::run(const DeleteMailbox& action) {
     MailboxRecord& box = mailbox.record;
     TRY_VOID(txn_.erase(db_.names, box.name));
     TRY_VOID(erase_metadata(mailbox.id));
+    TRY_VOID(erase_acl(mailbox.id));  // RFC 4314, 4
     if (box.special_use != SpecialUse::none) account_.special[static_cast<std::size_t>(box.special_use)] = 0;
     box.special_use = SpecialUse::none;
     box.is_gone = true;
@@ -135,6 +144,7 @@ Outcome<ChangeResult> Applier::rename_inbox(const MailboxName& to) {
 
 Outcome<ChangeResult> Applier::run(const RenameMailbox& action) {
     TRY(source, find_existing(action.from));
+    TRY_VOID(check_own(action.to));
     TRY(existing, find_mailbox(action.to.utf8()));
     if (existing) return Failure(Fault::already_exists, "the new name is taken");
     if (action.from.is_inbox()) return rename_inbox(action.to);
@@ -185,7 +195,8 @@ Outcome<void> Applier::set_subscribed(std::string_view name, bool subscribed) {
 }
 
 Outcome<ChangeResult> Applier::run(const Subscribe& action) {
-    TRY_VOID(check_name(action.name));
+    if (action.name.utf8().size() > kMaxSubscribedName)
+        return Failure(Fault::limit, "the mailbox name is too long");
     TRY(count, txn_.count(db_.subscriptions));
     if (action.subscribed && count >= kMaxSubscriptions)
         return Failure(Fault::limit, "too many subscriptions");

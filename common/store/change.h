@@ -17,6 +17,7 @@
 #include "common/base/ids.h"
 #include "common/store/failure.h"
 #include "common/store/flags.h"
+#include "common/store/rights.h"
 #include "common/store/uid_set.h"
 #include "common/store/values.h"
 
@@ -71,6 +72,7 @@ struct StoreFlags {
     // RFC 7162, 3.1.3: messages with a higher mod-sequence are left alone and listed. 0 leaves every message
     // alone which has one.
     std::optional<ModSeq> unchanged_since;
+    FlagScope scope = {};  // flags outside it stay as they are, whatever `how` and `flags` say
 };
 
 // EXPUNGE, UID EXPUNGE, CLOSE; with `only_deleted` false a purge by age or a POP3 DELE. Result: Expunged.
@@ -87,6 +89,7 @@ struct Copy {
     UidSet uids;
     Destination to;
     bool move = false;
+    FlagScope scope = {};  // flags outside it are not set on the copies
 };
 
 // ---- mailboxes
@@ -118,6 +121,17 @@ struct Subscribe {
 struct SetSpecialUse {
     MailboxName name = MailboxName::inbox();
     SpecialUse special_use = SpecialUse::none;
+};
+
+// SETACL, DELETEACL (which replaces by nothing). The owner's own rights cannot be changed: Fault::cannot.
+// Result: AclSet.
+struct SetAcl {
+    enum class How : std::uint8_t { add = 0, remove = 1, replace = 2 };
+    MailboxName mailbox = MailboxName::inbox();
+    AccountId who;  // kAnyone for anyone
+    bool negative = false;
+    How how = How::replace;
+    Rights rights;
 };
 
 // ---- the account
@@ -167,7 +181,7 @@ struct Followed {
 
 using Action =
     std::variant<Append, StoreFlags, Expunge, Copy, CreateMailbox, DeleteMailbox, RenameMailbox, Subscribe,
-                 SetSpecialUse, CreateAccount, SetQuota, SetMetadata, AdoptFile, Followed>;
+                 SetSpecialUse, CreateAccount, SetQuota, SetMetadata, AdoptFile, Followed, SetAcl>;
 
 struct Change {
     Time at;  // when it was asked for: save dates, creation dates, UIDVALIDITY
@@ -208,9 +222,13 @@ struct MailboxMade {
     MailboxId mailbox;
     UidValidity uidvalidity;
 };
+struct AclSet {
+    // Whether some mailbox of the account still grants anything to `who`.
+    bool still_granted = false;
+};
 struct Done {};
 
-using ChangeResult = std::variant<Done, Appended, FlagsStored, Expunged, Copied, MailboxMade>;
+using ChangeResult = std::variant<Done, Appended, FlagsStored, Expunged, Copied, MailboxMade, AclSet>;
 
 std::string encode(const ChangeResult& result);
 Outcome<ChangeResult> decode_result(std::string_view bytes);

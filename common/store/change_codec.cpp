@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kMaxFlagNames = 256;
 constexpr std::size_t kMaxRenamed = 4'096;
+constexpr unsigned kScoped = 0x80;  // a FlagScope ends the action
 
 std::uint64_t bits_of(Time time) {
     return static_cast<std::uint64_t>(time.time_since_epoch().count());
@@ -34,6 +35,11 @@ void write_new_message(ByteWriter& out, const NewMessage& message) {
     out.varint(message.size);
     out.string(message.cache);
     out.varint(message.file);
+}
+
+void write_scope(ByteWriter& out, FlagScope scope) {
+    out.u8(scope.system.bits());
+    out.boolean(scope.keywords);
 }
 
 // Reading: `ok` in the reader covers bounds; `fine` covers values.
@@ -81,6 +87,14 @@ struct Decoder {
         require(message.size <= kMaxMessageSize);
         return message;
     }
+    FlagScope scope() {
+        FlagScope scope;
+        const std::uint8_t bits = in.u8();
+        require(bits <= SystemFlags::kAll);
+        scope.system = SystemFlags::from_bits(bits);
+        scope.keywords = in.boolean();
+        return scope;
+    }
     static constexpr std::size_t kMaxFetchCacheBytes = 96 * 1024;
     static constexpr std::uint64_t kMaxMessageSize = std::uint64_t{1} << 40;
 };
@@ -104,19 +118,24 @@ void read_action(Decoder& d, Append& a) {
 void write_action(ByteWriter& out, const StoreFlags& a) {
     out.varint(a.mailbox.value);
     write(out, a.uids);
-    out.u8(static_cast<std::uint8_t>(a.how));
+    // A scope is written only when it is not everything.
+    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(a.how) | (a.scope.is_all() ? 0 : kScoped)));
     write(out, a.flags);
     out.boolean(a.unchanged_since.has_value());
     if (a.unchanged_since) out.varint(a.unchanged_since->value);
+    if (!a.scope.is_all()) write_scope(out, a.scope);
 }
 void read_action(Decoder& d, StoreFlags& a) {
     a.mailbox = d.mailbox();
     a.uids = read_uid_set(d.in);
-    const std::uint8_t how = d.in.u8();
+    const std::uint8_t bits = d.in.u8();
+    const bool scoped = (bits & kScoped) != 0;
+    const auto how = static_cast<std::uint8_t>(bits & ~kScoped);
     d.require(how <= 2);
     a.how = static_cast<StoreFlags::How>(how);
     a.flags = d.flags();
     if (d.in.boolean()) a.unchanged_since = ModSeq(d.in.varint());
+    if (scoped) a.scope = d.scope();
 }
 
 void write_action(ByteWriter& out, const Expunge& a) {
@@ -135,13 +154,17 @@ void write_action(ByteWriter& out, const Copy& a) {
     out.varint(a.from.value);
     write(out, a.uids);
     write_destination(out, a.to);
-    out.boolean(a.move);
+    out.u8(static_cast<std::uint8_t>((a.move ? 1U : 0U) | (a.scope.is_all() ? 0 : kScoped)));
+    if (!a.scope.is_all()) write_scope(out, a.scope);
 }
 void read_action(Decoder& d, Copy& a) {
     a.from = d.mailbox();
     a.uids = read_uid_set(d.in);
     a.to = d.destination();
-    a.move = d.in.boolean();
+    const std::uint8_t bits = d.in.u8();
+    d.require((bits & ~kScoped) <= 1);
+    a.move = (bits & 1) != 0;
+    if ((bits & kScoped) != 0) a.scope = d.scope();
 }
 
 void write_action(ByteWriter& out, const CreateMailbox& a) {
@@ -271,7 +294,33 @@ void read_action(Decoder& d, Followed& a) {
     a.checked = read_uid_set(d.in);
 }
 
+void write_action(ByteWriter& out, const SetAcl& a) {
+    out.string(a.mailbox.utf8());
+    out.varint(a.who.value);
+    out.boolean(a.negative);
+    out.u8(static_cast<std::uint8_t>(a.how));
+    out.varint(a.rights.bits());
+}
+void read_action(Decoder& d, SetAcl& a) {
+    a.mailbox = d.name();
+    a.who = AccountId(d.in.varint32());
+    a.negative = d.in.boolean();
+    const std::uint8_t how = d.in.u8();
+    d.require(how <= 2);
+    a.how = static_cast<SetAcl::How>(how);
+    const std::uint32_t bits = d.in.varint32();
+    d.require(bits <= Rights::kAll);
+    a.rights = Rights::from_bits(static_cast<std::uint16_t>(bits & Rights::kAll));
+}
+
 // ---- results
+
+void write_result(ByteWriter& out, const AclSet& r) {
+    out.boolean(r.still_granted);
+}
+void read_result(ByteReader& in, AclSet& r) {
+    r.still_granted = in.boolean();
+}
 
 void write_result(ByteWriter&, const Done&) {}
 void read_result(ByteReader&, Done&) {}

@@ -17,6 +17,7 @@
 #include "common/store/failure.h"
 #include "common/store/fetch_cache.h"
 #include "common/store/function_ref.h"
+#include "common/store/rights.h"
 #include "common/store/uid_set.h"
 #include "common/store/values.h"
 
@@ -52,6 +53,14 @@ public:
     Outcome<std::vector<MailboxName>> subscriptions() const;
     // The account's keywords: Keywords bit n is element n. The table only grows.
     Outcome<std::vector<std::string>> keywords() const;
+
+    // ---- access lists (RFC 4314)
+    // What `who` may do with the mailbox; the account's owner: all.
+    Outcome<Rights> rights(MailboxId mailbox, AccountId who) const;
+    // The lines of the list, in the order of accounts.
+    Outcome<std::vector<AclEntry>> acl(MailboxId mailbox) const;
+    // Mailboxes whose lists grant something to `who` or to anyone; negative lines may take it away again.
+    Outcome<std::vector<MailboxId>> granted_to(AccountId who) const;
 
     // ---- numbering
     Outcome<UidSet> uids(MailboxId mailbox) const;

@@ -16,12 +16,13 @@ kv::EnvOptions index_options(kv::Access access) {
 Result<Databases> open_databases(kv::Env& env) {
     TRY(list, env.open_databases({"meta", "mailboxes", "names", "folders", "subscriptions", "messages",
                                   "runs", "unseen", "deleted", "changes", "expunged", "renames", "tasks",
-                                  "references", "cache", "rare", "threads", "metadata"}));
+                                  "references", "cache", "rare", "threads", "metadata", "acl", "grants"}));
     Databases d;
     std::size_t n = 0;
     for (kv::Database* database : {&d.meta, &d.mailboxes, &d.names, &d.folders, &d.subscriptions, &d.messages,
                                    &d.runs, &d.unseen, &d.deleted, &d.changes, &d.expunged, &d.renames,
-                                   &d.tasks, &d.references, &d.cache, &d.rare, &d.threads, &d.metadata}) {
+                                   &d.tasks, &d.references, &d.cache, &d.rare, &d.threads, &d.metadata,
+                                   &d.acl, &d.grants}) {
         *database = list[n++];
     }
     return d;
@@ -173,6 +174,14 @@ ThreadEntry ThreadEntry::decode(std::string_view bytes) {
     entry.thread = in.fixed64();
     entry.subject = in.fixed32();
     return entry;
+}
+
+std::string encode_rights(Rights rights) {
+    return encode_u32(rights.bits());
+}
+
+Rights decode_rights(std::string_view bytes) {
+    return Rights::from_bits(static_cast<std::uint16_t>(decode_u32(bytes) & Rights::kAll));
 }
 
 std::string encode_u32(std::uint32_t n) {

@@ -18,6 +18,8 @@
 //   rare           message id                        the rare part, if the message has one
 //   threads        hash of a Message-ID              ThreadEntry
 //   metadata       mailbox (0: account), entry name  value
+//   acl            mailbox, account, sign            rights: access lists (account 0: anyone; sign 1: negative)
+//   grants         account, mailbox                  - : where `acl` has a line for the account
 #pragma once
 
 #include <array>
@@ -29,6 +31,7 @@
 
 #include "common/kv/env.h"
 #include "common/kv/keys.h"
+#include "common/store/rights.h"
 #include "common/store/values.h"
 
 namespace mailstead::store {
@@ -40,7 +43,7 @@ inline constexpr std::uint32_t kFormat = 1;
 
 struct Databases {
     kv::Database meta, mailboxes, names, folders, subscriptions, messages, runs, unseen, deleted, changes,
-        expunged, renames, tasks, references, cache, rare, threads, metadata;
+        expunged, renames, tasks, references, cache, rare, threads, metadata, acl, grants;
 };
 Result<Databases> open_databases(kv::Env& env);
 kv::EnvOptions index_options(kv::Access access);
@@ -202,12 +205,26 @@ inline kv::Key modseq(std::uint32_t mailbox, std::uint64_t modseq) {
     key.u32(mailbox).u64(modseq);
     return key;
 }
+inline kv::Key acl(std::uint32_t mailbox, AccountId who, bool negative) {
+    kv::Key key;
+    key.u32(mailbox).u32(who.value).u8(negative ? 1 : 0);
+    return key;
+}
+inline kv::Key grant(AccountId who, std::uint32_t mailbox) {
+    kv::Key key;
+    key.u32(who.value).u32(mailbox);
+    return key;
+}
 inline kv::Key entry(std::uint32_t mailbox, std::string_view name) {
     kv::Key key;
     key.u32(mailbox).text(name);
     return key;
 }
 }  // namespace key
+
+// What `acl` holds.
+std::string encode_rights(Rights rights);
+Rights decode_rights(std::string_view bytes);  // none when it is no such record
 
 std::string encode_u32(std::uint32_t n);
 std::uint32_t decode_u32(std::string_view bytes);  // 0 when it is none

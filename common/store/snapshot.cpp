@@ -173,6 +173,59 @@ Outcome<std::vector<std::string>> Snapshot::keywords() const {
     return table.names();
 }
 
+// ---- access lists
+
+Outcome<Rights> Snapshot::rights(MailboxId id, AccountId who) const {
+    if (who == state_->index->id) return Rights::all();
+    const auto line = [&](AccountId account, bool negative) -> Outcome<Rights> {
+        TRY(bytes, state_->txn.get(state_->index->db.acl, key::acl(id.value, account, negative)));
+        return bytes ? decode_rights(*bytes) : Rights();
+    };
+    TRY(granted, line(who, false));
+    TRY(granted_to_all, line(kAnyone, false));
+    const Rights positive = granted | granted_to_all;
+    if (positive.empty()) return positive;
+    TRY(denied, line(who, true));
+    TRY(denied_to_all, line(kAnyone, true));
+    return positive.without(denied | denied_to_all);
+}
+
+Outcome<std::vector<AclEntry>> Snapshot::acl(MailboxId id) const {
+    std::vector<AclEntry> list;
+    TRY(cursor, kv::Cursor::open(state_->txn, state_->index->db.acl));
+    TRY(found, cursor.seek(key::mailbox(id.value)));
+    for (bool there = found; there;) {
+        kv::KeyReader row(cursor.key());
+        if (row.u32() != id.value) break;
+        AclEntry entry;
+        entry.who = AccountId(row.u32());
+        entry.negative = row.u8() != 0;
+        entry.rights = decode_rights(cursor.value());
+        list.push_back(entry);
+        TRY(next, cursor.next());
+        there = next;
+    }
+    return list;
+}
+
+Outcome<std::vector<MailboxId>> Snapshot::granted_to(AccountId who) const {
+    std::vector<MailboxId> list;
+    TRY(cursor, kv::Cursor::open(state_->txn, state_->index->db.grants));
+    for (const AccountId each : {kAnyone, who}) {
+        TRY(found, cursor.seek(key::grant(each, 0)));
+        for (bool there = found; there;) {
+            kv::KeyReader row(cursor.key());
+            if (row.u32() != each.value) break;
+            list.push_back(MailboxId(row.u32()));
+            TRY(next, cursor.next());
+            there = next;
+        }
+    }
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+    return list;
+}
+
 // ---- numbering
 
 Outcome<UidSet> Snapshot::uids(MailboxId id) const {

@@ -8,5 +8,6 @@
 #include "common/store/fetch_cache.h"  // IWYU pragma: export
 #include "common/store/flags.h"        // IWYU pragma: export
 #include "common/store/reader.h"       // IWYU pragma: export
+#include "common/store/rights.h"       // IWYU pragma: export
 #include "common/store/uid_set.h"      // IWYU pragma: export
 #include "common/store/values.h"       // IWYU pragma: export

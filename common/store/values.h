@@ -68,11 +68,16 @@ struct AccountInfo {
     ModSeq highest_modseq;
 };
 
+// The level under which imapd shows the mailboxes of other accounts: none of one's own is made there.
+inline constexpr std::string_view kOtherUsersLevel = "Other Users";
+
 // Bounds of the store itself; beyond them Fault::limit.
 inline constexpr std::size_t kMaxMailboxes = 10'000;
 inline constexpr std::size_t kMaxSubscriptions = 20'000;
 // In bytes of UTF-8, so that a name is one key of the index and one folder of the Maildir.
 inline constexpr std::size_t kMaxMailboxName = 200;
+// A subscription may name another account's mailbox: its address stands before.
+inline constexpr std::size_t kMaxSubscribedName = 500;
 inline constexpr std::uint32_t kMaxMessages = 4'000'000'000;  // in one mailbox, by UIDs given out
 inline constexpr std::size_t kMaxMetadataValue = 64 * 1024;
 inline constexpr std::size_t kMaxMetadataEntries = 1'000;

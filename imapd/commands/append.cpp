@@ -27,14 +27,18 @@ net::Task<Reply> append(Session& session, Command& command) {
     if (intake.refusal) co_return *intake.refusal;
     if (intake.files.size() != wanted.messages.size()) co_return bad("A message is missing");
 
+    const auto place = co_await session.locate(wanted.mailbox);
+    if (!place) co_return reply_to(place.error());
+    if (auto refused = refusal_to_insert(*place)) co_return *std::move(refused);
+    const store::FlagScope scope = place->rights.changeable_flags();  // RFC 4314, 4
     store::Append change;
-    change.to.name = wanted.mailbox;
+    change.to.name = place->name;
     std::vector<FileDescriptor> files;
     const Time arrived = now();
     for (std::size_t i = 0; i < wanted.messages.size(); ++i) {
         proto::AppendMessage& message = wanted.messages[i];
         store::NewMessage added;
-        added.flags = to_store(std::move(message.flags));
+        added.flags = scope.within(to_store(std::move(message.flags)));
         added.internal_date = message.internal_date ? Time(*message.internal_date) : arrived;
         added.size = intake.files[i].size;
         added.file = static_cast<std::uint32_t>(i);
@@ -42,7 +46,7 @@ net::Task<Reply> append(Session& session, Command& command) {
         files.push_back(std::move(intake.files[i].descriptor));
     }
     store::Action action = std::move(change);
-    const auto done = co_await session.apply(std::move(action), std::move(files));
+    const auto done = co_await session.apply(place->account, std::move(action), std::move(files));
     if (!done) co_return reply_to(done.error());
     const auto* appended = std::get_if<store::Appended>(&*done);
     if (appended == nullptr) co_return no("The server did not understand itself", "SERVERBUG");

@@ -33,6 +33,11 @@ net::Task<Reply> list(Session& session, Command& command);
 net::Task<Reply> select(Session& session, Command& command);
 net::Task<Reply> close(Session& session, Command& command);
 net::Task<Reply> unselect(Session& session, Command& command);
+// acl.cpp
+net::Task<Reply> setacl(Session& session, Command& command);
+net::Task<Reply> listrights(Session& session, Command& command);
+net::Task<Reply> getacl(Session& session, Command& command);
+net::Task<Reply> myrights(Session& session, Command& command);
 // append.cpp
 net::Task<Reply> append(Session& session, Command& command);
 // store.cpp
@@ -46,8 +51,11 @@ net::Task<Reply> search(Session& session, Command& command);
 // fetch.cpp
 net::Task<Reply> fetch(Session& session, Command& command);
 
+// `* MYRIGHTS "INBOX" lrswi`
+void write_my_rights(std::string& out, const MailboxName& name, store::Rights rights, proto::Utf8 utf8);
+
 // status.cpp: `MESSAGES 3 UIDNEXT 7` as STATUS and LIST ... RETURN (STATUS ...) show it.
 void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox,
-                  std::uint64_t append_limit);
+                  std::uint64_t append_limit, AccountId id_scope = {});
 
 }  // namespace mailstead::imapd::commands

@@ -50,7 +50,7 @@ net::Task<void> append_bytes(Session& session, int fd, std::uint64_t offset, std
     }
     // The length was announced: what cannot be read is sent as blanks.
     if (done < size)
-        log::error("imap.message.short", {{"account", session.account.value}, {"missing", size - done}});
+        log::error("imap.message.short", {{"account", session.selected->account.value}, {"missing", size - done}});
 }
 
 net::Task<bool> send_bytes(Session& session, const Content& content) {

@@ -6,8 +6,10 @@ namespace mailstead::imapd::commands {
 
 net::Task<Reply> expunge(Session& session, Command& command) {
     const auto& wanted = std::get<proto::Expunge>(command.arguments);
+    const Selected& view = *session.selected;
+    if (!view.rights.has(store::Right::expunge)) co_return no("You may not expunge here", "NOPERM");
     store::Expunge change;
-    change.mailbox = session.selected->info.id;
+    change.mailbox = view.info.id;
     if (wanted.uids) {
         auto uids = session.resolve(*wanted.uids, true);
         if (!uids) co_return bad(std::string(uids.error().what));
@@ -15,7 +17,7 @@ net::Task<Reply> expunge(Session& session, Command& command) {
         change.uids = *std::move(uids);
     }
     store::Action action = std::move(change);
-    const auto done = co_await session.apply(std::move(action));
+    const auto done = co_await session.apply(view.account, std::move(action));
     if (!done) co_return reply_to(done.error());
     std::string code;
     const auto* expunged = std::get_if<store::Expunged>(&*done);

@@ -10,7 +10,7 @@ enum class Chunk : std::uint8_t { last, more, failed };
 // One chunk of answers, under one snapshot. `left` is what remains.
 Chunk write_chunk(Session& session, const proto::Fetch& request, FetchWriter& writer, store::UidSet& left,
                   FetchOutcome& outcome) {
-    const auto now = session.snapshot();
+    const auto now = session.selected->snapshot();
     if (!now) {
         outcome.failure = now.error();
         return Chunk::failed;
@@ -43,13 +43,18 @@ bool sets_seen(const proto::Fetch& request) {
     return false;
 }
 
+// RFC 4314, 4: without "s" a body is fetched all the same.
+bool may_mark_seen(const Selected& view) {
+    return view.changeable_flags().system.has(store::SystemFlag::seen);
+}
+
 // RFC 9051, 6.4.5: fetching a body marks the message. When the writer is away the body can be read all the
 // same.
 net::Task<store::UidSet> mark_seen(Session& session, const store::UidSet& uids) {
     store::StoreFlags change;
     change.mailbox = session.selected->info.id;
     {
-        const auto now = session.snapshot();
+        const auto now = session.selected->snapshot();
         if (!now) co_return store::UidSet();
         const auto unseen = now->unseen(change.mailbox);
         if (!unseen) co_return store::UidSet();
@@ -58,7 +63,7 @@ net::Task<store::UidSet> mark_seen(Session& session, const store::UidSet& uids) 
     if (change.uids.empty()) co_return store::UidSet();
     change.flags.system = store::SystemFlag::seen;
     store::Action action = std::move(change);
-    const auto done = co_await session.apply(std::move(action));
+    const auto done = co_await session.apply(session.selected->account, std::move(action));
     if (!done) co_return store::UidSet();
     const auto* stored = std::get_if<store::FlagsStored>(&*done);
     if (stored == nullptr) co_return store::UidSet();
@@ -68,7 +73,7 @@ net::Task<store::UidSet> mark_seen(Session& session, const store::UidSet& uids) 
 
 // RFC 7162, 3.2.6: which of the UIDs that the client named are no more.
 void tell_vanished(Session& session, const proto::Fetch& request) {
-    const auto now = session.snapshot();
+    const auto now = session.selected->snapshot();
     if (!now) return;
     const Selected& view = *session.selected;
     store::UidSet named;
@@ -127,8 +132,8 @@ net::Task<Reply> fetch(Session& session, Command& command) {
     if (request.vanished) tell_vanished(session, request);
 
     store::UidSet newly_seen;
-    if (!session.selected->read_only && sets_seen(request)) newly_seen = co_await mark_seen(session, *uids);
-    if (const auto now = session.snapshot()) {
+    if (may_mark_seen(*session.selected) && sets_seen(request)) newly_seen = co_await mark_seen(session, *uids);
+    if (const auto now = session.selected->snapshot()) {
         (void)tell_new_keywords(*now, *session.selected, session.keywords, session.out());
     }
     const std::uint64_t asked = uids->count();

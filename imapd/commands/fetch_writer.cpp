@@ -172,7 +172,7 @@ void FetchWriter::write_item(const Prepared& prepared) {
             text += ')';
             return;
         case FetchKind::email_id:
-            write_id(text, message.message);
+            write_id(text, message.message, session_.selected->id_scope());
             text += ')';
             return;
         case FetchKind::thread_id:
@@ -181,7 +181,7 @@ void FetchWriter::write_item(const Prepared& prepared) {
                 return;
             }
             text += '(';
-            write_id(text, message.thread);
+            write_id(text, message.thread, session_.selected->id_scope());
             text += ')';
             return;
         case FetchKind::envelope:

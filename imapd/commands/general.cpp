@@ -59,9 +59,9 @@ net::Task<Reply> enable(Session& session, Command& command) {
     co_return ok("Enabled");
 }
 
-// RFC 9051, 6.3.10: one personal namespace.
+// RFC 9051, 6.3.10: one personal namespace, and the mailboxes that others share.
 net::Task<Reply> name_space(Session& session, Command&) {
-    session.out() += "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n";
+    session.out() += "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL\r\n";
     co_return ok("That is all");
 }
 

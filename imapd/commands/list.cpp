@@ -11,6 +11,8 @@ namespace {
 
 struct Entry {
     const store::MailboxInfo* mailbox = nullptr;  // null: no such mailbox
+    const Session::Foreign* foreign = nullptr;    // another account's
+    bool only_a_level = false;  // no mailbox that the user may see, but some are below it
     bool subscribed = false;
     bool above_chosen = false;  // some mailbox below it is chosen by the selection options
     bool above_hidden = false;  // ... and is not itself listed (LSUB)
@@ -21,14 +23,17 @@ using Entries = std::map<std::string, Entry, std::less<>>;
 
 class Lister {
 public:
-    Lister(const proto::List& wanted, const std::vector<store::MailboxInfo>& mailboxes,
+    Lister(const proto::List& wanted, const std::vector<std::string>& patterns,
+           const std::vector<store::MailboxInfo>& mailboxes, const std::vector<Session::Foreign>& foreign,
            const std::vector<MailboxName>& subscriptions)
-        : wanted_(wanted) {
-        for (const std::string& pattern : wanted.patterns) {
-            patterns_.push_back(proto::simplify_list_pattern(
-                proto::join_reference(wanted.reference, pattern, MailboxName::kSeparator)));
-        }
+        : wanted_(wanted), patterns_(patterns) {
         for (const auto& mailbox : mailboxes) entries_[mailbox.name.utf8()].mailbox = &mailbox;
+        for (const auto& shared : foreign) {
+            Entry& entry = entries_[shared.mailbox.name.utf8()];
+            entry.mailbox = &shared.mailbox;
+            entry.foreign = &shared;
+        }
+        for (const auto& shared : foreign) add_levels(shared.mailbox.name);
         for (const auto& name : subscriptions) entries_[name.utf8()].subscribed = true;
         if (wanted.recursive_match || wanted.lsub) mark_ancestors();
     }
@@ -38,7 +43,7 @@ public:
         for (const auto& [name, entry] : entries_) {
             if (!matches(name)) continue;
             if (chosen(entry) || (wanted_.recursive_match && entry.above_chosen) ||
-                (wanted_.lsub && entry.above_hidden)) {
+                (wanted_.lsub && entry.above_hidden) || shown_as_level(name, entry)) {
                 write(name, entry);
             }
         }
@@ -69,6 +74,23 @@ private:
         });
     }
 
+    void add_levels(const MailboxName& name) {
+        for (auto above = name.parent(); above; above = above->parent()) {
+            Entry& entry = entries_[above->utf8()];
+            if (entry.mailbox == nullptr) entry.only_a_level = true;
+        }
+    }
+
+    // RFC 9051, 6.3.9: levels that "%" at the end of a pattern finds are shown although they are no
+    // mailboxes, so that a client can go down. For everything else they do not exist (RFC 4314, 4).
+    bool shown_as_level(std::string_view name, const Entry& entry) const {
+        if (!entry.only_a_level || wanted_.subscribed_only || wanted_.special_use_only) return false;
+        return std::any_of(patterns_.begin(), patterns_.end(), [name](const std::string& pattern) {
+            return pattern.ends_with('%') &&
+                   proto::matches_list_pattern(pattern, name, MailboxName::kSeparator);
+        });
+    }
+
     void mark_ancestors() {
         std::vector<std::pair<std::string, bool>> found;
         for (const auto& [name, entry] : entries_) {
@@ -85,7 +107,7 @@ private:
     }
 
     const proto::List& wanted_;
-    std::vector<std::string> patterns_;
+    const std::vector<std::string>& patterns_;
     Entries entries_;
 };
 
@@ -107,7 +129,12 @@ public:
         proto::write_mailbox(out, *parsed, session_.enabled.strings());
         if (wanted_.recursive_match && entry.above_chosen) write_child_info();
         out += "\r\n";
-        if (wanted_.return_status && entry.mailbox != nullptr) write_status_line(*entry.mailbox);
+        if (entry.mailbox == nullptr) return;
+        const store::Rights rights = entry.foreign != nullptr ? entry.foreign->rights : store::Rights::all();
+        // RFC 8440, 3: not for those that are shown for their children alone.
+        if (wanted_.return_my_rights && lister_.chosen(entry))
+            write_my_rights(out, *parsed, rights, session_.enabled.strings());
+        if (wanted_.return_status && rights.has(store::Right::read)) write_status_line(entry);
     }
 
 private:
@@ -117,6 +144,7 @@ private:
             if (!entry.subscribed) add("\\Noselect");
         } else if (entry.mailbox == nullptr) {
             add("\\NonExistent");
+            if (entry.only_a_level) add("\\Noselect");  // for clients that know no better
         }
         if (!wanted_.lsub && entry.subscribed && (wanted_.subscribed_only || wanted_.return_subscribed))
             add("\\Subscribed");
@@ -144,12 +172,14 @@ private:
         session_.out() += "))";
     }
 
-    void write_status_line(const store::MailboxInfo& mailbox) {
+    void write_status_line(const Entry& entry) {
         std::string& out = session_.out();
+        const store::MailboxInfo& mailbox = *entry.mailbox;
+        const AccountId id_scope = entry.foreign != nullptr ? entry.foreign->owner : AccountId();
         out += "* STATUS ";
         proto::write_mailbox(out, mailbox.name, session_.enabled.strings());
         out += " (";
-        write_status(out, *wanted_.return_status, mailbox, session_.backend.append_limit());
+        write_status(out, *wanted_.return_status, mailbox, session_.backend.append_limit(), id_scope);
         out += ")\r\n";
     }
 
@@ -158,6 +188,25 @@ private:
     const Lister& lister_;
     bool first_ = true;
 };
+
+std::vector<std::string> full_patterns(const proto::List& wanted) {
+    std::vector<std::string> patterns;
+    for (const std::string& pattern : wanted.patterns) {
+        patterns.push_back(proto::simplify_list_pattern(
+            proto::join_reference(wanted.reference, pattern, MailboxName::kSeparator)));
+    }
+    return patterns;
+}
+
+// Whether others' mailboxes could be asked for: if not, none is looked at.
+bool asks_for_foreign(const proto::List& wanted, const std::vector<std::string>& patterns) {
+    if (wanted.special_use_only && !wanted.recursive_match) return false;
+    return std::any_of(patterns.begin(), patterns.end(), [](std::string_view pattern) {
+        const std::string_view fixed = pattern.substr(0, pattern.find_first_of("*%"));
+        return fixed.starts_with(kOtherUsers) ||
+               (fixed.size() < pattern.size() && kOtherUsers.starts_with(fixed));
+    });
+}
 
 }  // namespace
 
@@ -169,13 +218,19 @@ net::Task<Reply> list(Session& session, Command& command) {
         co_return ok("That is all");
     }
     if (wanted.return_status && wanted.return_status->highest_mod_seq) session.enable_condstore();
-    const auto now = session.snapshot();
+    const std::vector<std::string> patterns = full_patterns(wanted);
+    std::vector<Session::Foreign> foreign;
+    if (asks_for_foreign(wanted, patterns)) {
+        auto found = co_await session.foreign_mailboxes();
+        if (found) foreign = *std::move(found);
+    }
+    const auto now = session.own_snapshot();
     if (!now) co_return reply_to(now.error());
     const auto mailboxes = now->mailboxes();
     if (!mailboxes) co_return reply_to(mailboxes.error());
     const auto subscriptions = now->subscriptions();
     if (!subscriptions) co_return reply_to(subscriptions.error());
-    const Lister lister(wanted, *mailboxes, *subscriptions);
+    const Lister lister(wanted, patterns, *mailboxes, foreign, *subscriptions);
     LineWriter writer(session, wanted, lister);
     lister.each([&](const std::string& name, const Entry& entry) { writer.write(name, entry); });
     co_return ok("That is all");

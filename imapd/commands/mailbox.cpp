@@ -8,8 +8,16 @@ namespace mailstead::imapd::commands {
 // clients.
 net::Task<Reply> create(Session& session, Command& command) {
     auto& wanted = std::get<proto::Create>(command.arguments);
+    const auto place = co_await session.locate(wanted.mailbox);
+    const bool nowhere = !place && place.error().fault == store::Fault::non_existent;
+    if (!place && !nowhere) co_return reply_to(place.error());
+    // RFC 4314, 4. The same answer whether the account exists or not.
+    if (nowhere || !place->rights_above.has(store::Right::create))
+        co_return no("You may not make mailboxes there", "NOPERM");
     store::CreateMailbox change;
-    change.name = wanted.mailbox;
+    change.name = place->name;
+    if (!place->own && !wanted.special_uses.empty())
+        co_return no("Special uses are the owner's to give", "USEATTR");
     if (wanted.special_uses.size() > 1) co_return no("One special use only", "USEATTR");
     if (!wanted.special_uses.empty()) {
         const auto use = store::special_use_of(wanted.special_uses.front());
@@ -17,29 +25,26 @@ net::Task<Reply> create(Session& session, Command& command) {
         change.special_use = *use;
     }
     store::Action action = std::move(change);
-    const auto made = co_await session.apply(std::move(action));
+    const auto made = co_await session.apply(place->account, std::move(action));
     if (!made) co_return reply_to(made.error());
     std::string code;
     if (const auto* mailbox = std::get_if<store::MailboxMade>(&*made)) {
         code = "MAILBOXID (";  // RFC 8474, 4.1
-        write_id(code, mailbox->mailbox);
+        write_id(code, mailbox->mailbox, place->id_scope());
         code += ')';
     }
     co_return ok("Created", session.capabilities.has(Capability::objectid) ? std::move(code) : std::string());
 }
 
 net::Task<Reply> delete_mailbox(Session& session, Command& command) {
-    const MailboxName name = std::get<proto::OneMailbox>(command.arguments).mailbox;
-    bool was_selected = false;
-    if (session.selected) {
-        const auto now = session.snapshot();
-        if (now) {
-            const auto mailbox = now->find(name);
-            was_selected = mailbox && mailbox->id == session.selected->info.id;
-        }
-    }
-    store::Action action = store::DeleteMailbox{name};
-    const auto done = co_await session.apply(std::move(action));
+    const MailboxName& name = std::get<proto::OneMailbox>(command.arguments).mailbox;
+    const auto place = co_await session.locate(name);
+    if (!place) co_return reply_to(place.error());
+    if (auto refused = refusal(*place, store::Right::remove)) co_return *std::move(refused);
+    const bool was_selected = session.selected && session.selected->account == place->account &&
+                              session.selected->info.id == place->mailbox->id;
+    store::Action action = store::DeleteMailbox{place->name};
+    const auto done = co_await session.apply(place->account, std::move(action));
     if (!done) co_return reply_to(done.error());
     if (was_selected) {
         session.unselect();
@@ -50,8 +55,21 @@ net::Task<Reply> delete_mailbox(Session& session, Command& command) {
 
 net::Task<Reply> rename(Session& session, Command& command) {
     auto& names = std::get<proto::Rename>(command.arguments);
-    store::Action action = store::RenameMailbox{names.from, names.to};
-    const auto done = co_await session.apply(std::move(action));
+    const auto from = co_await session.locate(names.from);
+    if (!from) co_return reply_to(from.error());
+    if (auto refused = refusal(*from, store::Right::remove)) co_return *std::move(refused);
+    const auto to = co_await session.locate(names.to);
+    const bool nowhere = !to && to.error().fault == store::Fault::non_existent;
+    if (!to && !nowhere) co_return reply_to(to.error());
+    // RFC 4314, 4: "k" where it goes. The same answer whether the account exists or not.
+    if (nowhere || !to->rights_above.has(store::Right::create))
+        co_return no("You may not make mailboxes there", "NOPERM");
+    if (to->account != from->account)
+        co_return no("A mailbox stays with its owner; copy its messages instead", "CANNOT");
+    // It would empty the INBOX, which stays (RFC 9051, 6.3.6).
+    if (!from->own && from->name.is_inbox()) co_return no("Only its owner may do that", "NOPERM");
+    store::Action action = store::RenameMailbox{from->name, to->name};
+    const auto done = co_await session.apply(from->account, std::move(action));
     if (!done) co_return reply_to(done.error());
     co_return ok("Renamed");
 }
@@ -59,14 +77,15 @@ net::Task<Reply> rename(Session& session, Command& command) {
 net::Task<Reply> subscribe(Session& session, Command& command) {
     const bool wanted = command.verb == proto::Verb::subscribe;
     const MailboxName& name = std::get<proto::OneMailbox>(command.arguments).mailbox;
+    // No right is needed, since nobody asks whether the mailbox exists (RFC 4314, 4).
     store::Action action = store::Subscribe{name, wanted};
-    const auto done = co_await session.apply(std::move(action));
+    const auto done = co_await session.apply(session.account, std::move(action));
     if (!done) co_return reply_to(done.error());
     co_return ok(wanted ? "Subscribed" : "Unsubscribed");
 }
 
 void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox,
-                  std::uint64_t append_limit) {
+                  std::uint64_t append_limit, AccountId id_scope) {
     bool first = true;
     const auto number = [&](bool wanted, std::string_view name, std::uint64_t value) {
         if (!wanted) return;
@@ -90,22 +109,21 @@ void write_status(std::string& out, const proto::StatusItems& items, const store
     if (!items.mailbox_id) return;
     if (!first) out += ' ';
     out += "MAILBOXID (";
-    write_id(out, mailbox.id);
+    write_id(out, mailbox.id, id_scope);
     out += ')';
 }
 
 net::Task<Reply> status(Session& session, Command& command) {
     const auto& wanted = std::get<proto::Status>(command.arguments);
     if (wanted.items.highest_mod_seq) session.enable_condstore();  // RFC 7162, 3.1
-    const auto now = session.snapshot();
-    if (!now) co_return reply_to(now.error());
-    const auto mailbox = now->find(wanted.mailbox);
-    if (!mailbox) co_return reply_to(mailbox.error());
+    const auto place = co_await session.locate(wanted.mailbox);
+    if (!place) co_return reply_to(place.error());
+    if (auto refused = refusal(*place, store::Right::read)) co_return *std::move(refused);
     std::string& out = session.out();
     out += "* STATUS ";
     proto::write_mailbox(out, wanted.mailbox, session.enabled.strings());
     out += " (";
-    write_status(out, wanted.items, *mailbox, session.backend.append_limit());
+    write_status(out, wanted.items, *place->mailbox, session.backend.append_limit(), place->id_scope());
     out += ")\r\n";
     co_return ok("That is all");
 }

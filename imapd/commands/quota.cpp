@@ -21,7 +21,7 @@ void write_quota(std::string& out, const store::AccountInfo& account) {
 }  // namespace
 
 net::Task<Reply> getquota(Session& session, Command& command) {
-    const auto now = session.snapshot();
+    const auto now = session.own_snapshot();
     if (!now) co_return reply_to(now.error());
     const auto account = now->account();
     if (!account) co_return reply_to(account.error());
@@ -34,10 +34,18 @@ net::Task<Reply> getquota(Session& session, Command& command) {
 
 net::Task<Reply> getquotaroot(Session& session, Command& command) {
     const MailboxName& name = std::get<proto::OneMailbox>(command.arguments).mailbox;
-    const auto now = session.snapshot();
+    const auto place = co_await session.locate(name);
+    if (!place) co_return reply_to(place.error());
+    if (auto refused = refusal(*place, store::Right::read)) co_return *std::move(refused);  // RFC 9208, 6
+    if (!place->own) {
+        // How much mail the owner has is no business of those he shares a mailbox with.
+        session.out() += "* QUOTAROOT ";
+        proto::write_mailbox(session.out(), name, session.enabled.strings());
+        session.out() += "\r\n";
+        co_return ok("That is all");
+    }
+    const auto now = session.own_snapshot();
     if (!now) co_return reply_to(now.error());
-    const auto mailbox = now->find(name);
-    if (!mailbox) co_return reply_to(mailbox.error());
     const auto account = now->account();
     if (!account) co_return reply_to(account.error());
     std::string& out = session.out();

@@ -74,7 +74,7 @@ bool matches_file(const SearchNode& plan, const std::vector<std::string>& words,
 // `left`.
 store::Outcome<void> search_slice(Session& session, const SearchNode& plan, store::UidSet& left, Found& found,
                                   Reading& reading) {
-    TRY(now, session.snapshot());
+    TRY(now, session.selected->snapshot());
     std::size_t looked_at = 0;
     bool pause = false;
     const auto end = std::chrono::steady_clock::now() + kSlice;
@@ -124,11 +124,11 @@ net::Task<store::Outcome<Found>> find(Session& session, const proto::Search& req
     store::UidSet left = session.selected->messages.uids();
     SearchNode plan;
     {
-        auto now = session.snapshot();
+        auto now = session.selected->snapshot();
         if (!now) co_return now.error();
         if (auto names = now->keywords()) session.keywords = *std::move(names);
         const SearchContext context{session.selected->messages, session.selected->saved_result,
-                                    session.keywords, mailstead::now()};
+                                    session.keywords, mailstead::now(), session.selected->id_scope()};
         plan = plan_search(request.key, context);
         const MailboxId mailbox = session.selected->info.id;
         const auto existing = now->uids(mailbox);

@@ -95,10 +95,10 @@ SearchNode plan_search(const SearchKey& key, const SearchContext& context) {
             node.begin = seconds(context.now) - static_cast<std::int64_t>(key.number);
             break;
         case SearchOp::email_id:
-            node.number = read_id('M', key.text).value_or(0);
+            node.number = read_id('M', key.text, context.id_scope).value_or(0);
             break;
         case SearchOp::thread_id:
-            node.number = read_id('T', key.text).value_or(0);
+            node.number = read_id('T', key.text, context.id_scope).value_or(0);
             break;
         case SearchOp::header:
             plan_header(node, key);

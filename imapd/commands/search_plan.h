@@ -37,6 +37,7 @@ struct SearchContext {
     const std::optional<store::UidSet>& saved_result;
     const std::vector<std::string>& keywords;
     Time now;
+    AccountId id_scope;  // see Place
 };
 
 SearchNode plan_search(const proto::SearchKey& key, const SearchContext& context);

@@ -6,6 +6,10 @@
 namespace mailstead::imapd::commands {
 namespace {
 
+// RFC 4314, 5.2: READ-ONLY when none of these is there; all flags are shared here.
+constexpr store::Rights kWriting = store::Right::insert | store::Right::expunge | store::Right::seen |
+                                   store::Right::write | store::Right::delete_message;
+
 void write_number_code(std::string& out, std::string_view name, std::uint64_t number, std::string_view text) {
     out += "* OK [";
     out += name;
@@ -16,15 +20,17 @@ void write_number_code(std::string& out, std::string_view name, std::uint64_t nu
     out += "\r\n";
 }
 
-store::Outcome<Selected> open_mailbox(const store::Snapshot& snapshot, const MailboxName& name,
-                                      bool read_only) {
+store::Outcome<Selected> open_mailbox(const store::Snapshot& snapshot, const Place& place) {
     Selected selected;
-    TRY(info, snapshot.find(name));
+    TRY(info, snapshot.mailbox(place.mailbox->id));
     TRY(runs, snapshot.runs(info.id));
     selected.next = info.uidnext;
     selected.told = selected.expunges_told = info.highestmodseq;
     selected.messages = std::move(runs);
-    selected.read_only = read_only;
+    selected.account = place.account;
+    selected.reader = place.reader;
+    selected.own = place.own;
+    selected.rights = place.rights;
     selected.info = std::move(info);
     return selected;
 }
@@ -34,7 +40,7 @@ void describe(Session& session, const Selected& view, std::optional<Uid> first_u
     std::string& out = session.out();
     const bool rev2 = session.enabled.rev2;
     write_available_flags(out, session.keywords);
-    write_permanent_flags(out, session.keywords, view.read_only);
+    write_permanent_flags(out, session.keywords, view.changeable_flags());
     out += "* ";
     proto::write_number(out, view.messages.count());
     out += " EXISTS\r\n";
@@ -50,12 +56,12 @@ void describe(Session& session, const Selected& view, std::optional<Uid> first_u
     }
     if (session.capabilities.has(Capability::objectid)) {  // RFC 8474, 4.2
         out += "* OK [MAILBOXID (";
-        write_id(out, view.info.id);
+        write_id(out, view.info.id, view.id_scope());
         out += ")] Its id\r\n";
     }
     if (!rev2) return;
     out += "* LIST () \"/\" ";
-    proto::write_mailbox(out, view.info.name, session.enabled.strings());
+    proto::write_mailbox(out, view.name, session.enabled.strings());
     out += "\r\n";
 }
 
@@ -72,7 +78,7 @@ net::Task<bool> resynchronize(Session& session, const proto::QResync& wanted) {
         known = known.intersected(named);
     }
     {
-        const auto now = session.snapshot();
+        const auto now = view.snapshot();
         if (!now) co_return true;
         const auto gone = now->vanished_since(view.info.id, ModSeq(wanted.mod_seq), known);
         if (gone && !gone->empty()) {
@@ -103,44 +109,50 @@ net::Task<Reply> select(Session& session, Command& command) {
         if (session.enabled.qresync || session.enabled.rev2)
             session.out() += "* OK [CLOSED] The mailbox before\r\n";
     }
+    const auto place = co_await session.locate(wanted.mailbox);
+    if (!place) co_return reply_to(place.error());
+    if (auto refused = refusal(*place, store::Right::read)) co_return *std::move(refused);
     {
-        const auto now = session.snapshot();
+        const auto now = place->reader.snapshot();
         if (!now) co_return reply_to(now.error());
-        auto opened = open_mailbox(*now, wanted.mailbox, wanted.read_only);
+        auto opened = open_mailbox(*now, *place);
         if (!opened) co_return reply_to(opened.error());
+        opened->name = wanted.mailbox;
+        opened->read_only = wanted.read_only;
         auto names = now->keywords();
         if (!names) co_return reply_to(names.error());
         const auto unseen = now->first_unseen(opened->info.id);
         session.keywords = *std::move(names);
         opened->keywords_told = session.keywords.size();
         if (wanted.condstore || wanted.qresync) session.enable_condstore();
-        session.selected = *std::move(opened);
+        session.select(*std::move(opened));
         describe(session, *session.selected, unseen ? *unseen : std::nullopt);
     }
     if (wanted.qresync) {
         const bool alive = co_await resynchronize(session, *wanted.qresync);
         if (!alive) co_return no("Connection lost");
     }
-    co_return ok("Selected", wanted.read_only ? "READ-ONLY" : "READ-WRITE");
+    const bool writable = !wanted.read_only && place->rights.any_of(kWriting);
+    co_return ok("Selected", writable ? "READ-WRITE" : "READ-ONLY");
 }
 
 // RFC 9051, 6.4.1: messages with \Deleted go without a word.
 net::Task<Reply> close(Session& session, Command&) {
-    const store::MailboxInfo info = session.selected->info;
-    const bool read_only = session.selected->read_only;
+    const Selected& view = *session.selected;
     bool any_deleted = false;
-    if (!read_only) {
-        const auto now = session.snapshot();
+    // RFC 4314, 4: without "e" it is closed all the same.
+    if (!view.read_only && view.rights.has(store::Right::expunge)) {
+        const auto now = view.snapshot();
         if (now) {
-            const auto current = now->mailbox(info.id);
+            const auto current = now->mailbox(view.info.id);
             any_deleted = current && current->deleted != 0;
         }
     }
     if (any_deleted) {
         store::Expunge change;
-        change.mailbox = info.id;
+        change.mailbox = view.info.id;
         store::Action action = std::move(change);
-        const auto done = co_await session.apply(std::move(action));
+        const auto done = co_await session.apply(view.account, std::move(action));
         if (!done) co_return reply_to(done.error());
     }
     session.unselect();

@@ -16,6 +16,13 @@ store::StoreFlags::How to_store(proto::Store::How how) {
     return store::StoreFlags::How::replace;
 }
 
+// RFC 4314, 4: one flag that may be changed is enough; the others stay as they are.
+bool may_store(store::FlagScope scope, const store::FlagList& flags) {
+    if (scope.empty()) return false;
+    const store::FlagList within = scope.within(flags);
+    return flags == store::FlagList() || within != store::FlagList();
+}
+
 // The new flags of each message asked for; with .SILENT only what CONDSTORE clients must hear: the new
 // mod-sequence (RFC 7162, 3.1.3).
 net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
@@ -23,7 +30,7 @@ net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
     while (!left.empty()) {
         Uid last;
         {
-            const auto now = session.snapshot();
+            const auto now = session.selected->snapshot();
             if (!now) co_return true;
             (void)tell_new_keywords(*now, view, session.keywords, session.out());
             std::string& out = session.out();
@@ -57,7 +64,7 @@ net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
 // The account's mod-sequence if the client knows the flags of all `uids` as they are now; 0 otherwise.
 ModSeq account_mod_seq(const Session& session, const store::UidSet& uids) {
     const Selected& view = *session.selected;
-    const auto now = session.snapshot();
+    const auto now = session.selected->snapshot();
     if (!now) return ModSeq();
     bool known = true;
     const auto visit = [&known](const store::MessageInfo&) {
@@ -93,15 +100,20 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
     if (wanted.unchanged_since) session.enable_condstore();
     if (uids->empty()) co_return ok("No messages");
 
+    const store::FlagScope scope = session.selected->changeable_flags();
+    store::FlagList flags{store::SystemFlags::from_bits(wanted.flags.system),
+                          std::move(wanted.flags.keywords)};
+    if (!may_store(scope, flags)) co_return no("You may not change these flags", "NOPERM");
     const ModSeq known = account_mod_seq(session, *uids);
     store::StoreFlags change;
     change.mailbox = session.selected->info.id;
     change.uids = *uids;
     change.how = to_store(wanted.how);
-    change.flags = {store::SystemFlags::from_bits(wanted.flags.system), std::move(wanted.flags.keywords)};
+    change.flags = std::move(flags);
+    change.scope = scope;
     if (wanted.unchanged_since) change.unchanged_since = ModSeq(*wanted.unchanged_since);
     store::Action action = std::move(change);
-    const auto done = co_await session.apply(std::move(action));
+    const auto done = co_await session.apply(session.selected->account, std::move(action));
     if (!done) co_return reply_to(done.error());
     const auto* stored = std::get_if<store::FlagsStored>(&*done);
     if (stored == nullptr) co_return no("The server did not understand itself", "SERVERBUG");

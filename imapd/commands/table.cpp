@@ -21,24 +21,29 @@ constexpr CommandRow kRows[] = {
     {Verb::copy, Legal::selected, commands::copy},
     {Verb::create, Legal::logged_in, commands::create},
     {Verb::delete_, Legal::logged_in, commands::delete_mailbox},
+    {Verb::deleteacl, Legal::logged_in, commands::setacl},
     {Verb::enable, Legal::logged_in, commands::enable},
     {Verb::examine, Legal::logged_in, commands::select},
     {Verb::expunge, Legal::writable, commands::expunge},
     {Verb::fetch, Legal::selected, commands::fetch},
+    {Verb::getacl, Legal::logged_in, commands::getacl},
     {Verb::getquota, Legal::logged_in, commands::getquota},
     {Verb::getquotaroot, Legal::logged_in, commands::getquotaroot},
     {Verb::id, Legal::logged_in, commands::id},
     {Verb::idle, Legal::logged_in, commands::idle},
     {Verb::list, Legal::logged_in, commands::list},
+    {Verb::listrights, Legal::logged_in, commands::listrights},
     {Verb::login, Legal::logged_in, commands::only_before_login},
     {Verb::logout, Legal::logged_in, commands::logout},
     {Verb::lsub, Legal::logged_in, commands::list},
     {Verb::move, Legal::writable, commands::copy},
+    {Verb::myrights, Legal::logged_in, commands::myrights},
     {Verb::namespace_, Legal::logged_in, commands::name_space},
     {Verb::noop, Legal::logged_in, commands::noop},
     {Verb::rename, Legal::logged_in, commands::rename},
     {Verb::search, Legal::selected, commands::search},
     {Verb::select, Legal::logged_in, commands::select},
+    {Verb::setacl, Legal::logged_in, commands::setacl},
     {Verb::starttls, Legal::logged_in, commands::only_before_login},
     {Verb::status, Legal::logged_in, commands::status},
     {Verb::store, Legal::writable, commands::store_flags},
@@ -59,6 +64,7 @@ public:
 
     void operator()(const proto::Enable&) const { need_(Capability::enable); }
     void operator()(const proto::IdParameters&) const { need_(Capability::id); }
+    void operator()(const proto::AclArguments&) const { need_(Capability::acl); }
     void operator()(const proto::QuotaRoot&) const { need_(Capability::quota); }
     void operator()(const proto::Select& s) const {
         if (s.condstore) need_(Capability::condstore);
@@ -75,6 +81,7 @@ public:
         }
         if (l.special_use_only || l.return_special_use) need_(Capability::special_use);
         if (l.return_children) need_(Capability::children);
+        if (l.return_my_rights) need_(Capability::list_my_rights);
     }
     void operator()(const proto::Status& s) const { status(s.items); }
     void operator()(const proto::Expunge& e) const {
@@ -142,6 +149,9 @@ std::optional<Capability> capability_of(Verb verb) {
             return Capability::namespace_;
         case Verb::unselect:
             return Capability::unselect;
+        case Verb::getacl:
+        case Verb::myrights:
+            return Capability::acl;
         case Verb::getquotaroot:
             return Capability::quota;
         default:

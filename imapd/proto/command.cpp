@@ -27,24 +27,29 @@ constexpr Row kRows[] = {
     {"COPY", Verb::copy},
     {"CREATE", Verb::create},
     {"DELETE", Verb::delete_},
+    {"DELETEACL", Verb::deleteacl},
     {"ENABLE", Verb::enable},
     {"EXAMINE", Verb::examine},
     {"EXPUNGE", Verb::expunge},
     {"FETCH", Verb::fetch},
+    {"GETACL", Verb::getacl},
     {"GETQUOTA", Verb::getquota},
     {"GETQUOTAROOT", Verb::getquotaroot},
     {"ID", Verb::id},
     {"IDLE", Verb::idle},
     {"LIST", Verb::list},
+    {"LISTRIGHTS", Verb::listrights},
     {"LOGIN", Verb::login},
     {"LOGOUT", Verb::logout},
     {"LSUB", Verb::lsub},
     {"MOVE", Verb::move},
+    {"MYRIGHTS", Verb::myrights},
     {"NAMESPACE", Verb::namespace_},
     {"NOOP", Verb::noop},
     {"RENAME", Verb::rename},
     {"SEARCH", Verb::search},
     {"SELECT", Verb::select},
+    {"SETACL", Verb::setacl},
     {"STARTTLS", Verb::starttls},
     {"STATUS", Verb::status},
     {"STORE", Verb::store},
@@ -134,6 +139,23 @@ Parsed<OneMailbox> parse_one_mailbox(Parser& p) {
     return OneMailbox{std::move(mailbox)};
 }
 
+// setacl = "SETACL" SP mailbox SP identifier SP mod-rights   (RFC 4314, 7)
+// deleteacl = "DELETEACL" SP mailbox SP identifier    listrights = "LISTRIGHTS" SP mailbox SP identifier
+Parsed<AclArguments> parse_acl(Parser& p, bool with_rights) {
+    AclArguments arguments;
+    TRY_VOID(p.in.space());
+    TRY(mailbox, parse_mailbox(p));
+    arguments.mailbox = std::move(mailbox);
+    TRY_VOID(p.in.space());
+    TRY(identifier, p.in.astring());
+    arguments.identifier = std::move(identifier);
+    if (!with_rights) return arguments;
+    TRY_VOID(p.in.space());
+    TRY(rights, p.in.astring());
+    arguments.rights = std::move(rights);
+    return arguments;
+}
+
 template <class T>
 Parsed<Arguments> wrap(Parsed<T> parsed) {
     if (!parsed) return parsed.error();
@@ -153,10 +175,17 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
         case Verb::create:
             return wrap(parse_create(p));
         case Verb::delete_:
+        case Verb::getacl:
         case Verb::getquotaroot:
+        case Verb::myrights:
         case Verb::subscribe:
         case Verb::unsubscribe:
             return wrap(parse_one_mailbox(p));
+        case Verb::deleteacl:
+        case Verb::listrights:
+            return wrap(parse_acl(p, false));
+        case Verb::setacl:
+            return wrap(parse_acl(p, true));
         case Verb::enable:
             return wrap(parse_enable(p));
         case Verb::examine:

@@ -34,24 +34,29 @@ enum class Verb : std::uint8_t {
     copy,
     create,
     delete_,
+    deleteacl,
     enable,
     examine,
     expunge,
     fetch,
+    getacl,
     getquota,
     getquotaroot,
     id,
     idle,
     list,
+    listrights,
     login,
     logout,
     lsub,
     move,
+    myrights,
     namespace_,
     noop,
     rename,
     search,
     select,
+    setacl,
     starttls,
     status,
     store,
@@ -95,7 +100,7 @@ struct Create {
     MailboxName mailbox = MailboxName::inbox();
     std::vector<std::string> special_uses;  // `\Sent`
 };
-// DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT
+// DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, GETACL, MYRIGHTS
 struct OneMailbox {
     MailboxName mailbox = MailboxName::inbox();
 };
@@ -139,6 +144,7 @@ struct List {
     bool return_subscribed = false;
     bool return_children = false;
     bool return_special_use = false;
+    bool return_my_rights = false;  // RFC 8440
     std::optional<StatusItems> return_status;
 };
 
@@ -205,11 +211,18 @@ struct QuotaRoot {
     std::string name;
 };
 
+// SETACL, DELETEACL, LISTRIGHTS (RFC 4314, 3)
+struct AclArguments {
+    MailboxName mailbox = MailboxName::inbox();
+    std::string identifier;
+    std::string rights;  // SETACL: with "+" or "-" before, or to replace those that are there
+};
+
 struct Command {
     std::string tag;
     Verb verb = Verb::noop;
     std::variant<Nothing, Authenticate, Login, Enable, Select, Create, OneMailbox, Rename, Status, List,
-                 Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot>
+                 Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot, AclArguments>
         arguments;
 };
 

@@ -127,6 +127,8 @@ Parsed<void> parse_return_options(Lexer& in, List& list) {
             list.return_children = true;
         } else if (in.take_word("SPECIAL-USE")) {
             list.return_special_use = true;
+        } else if (in.take_word("MYRIGHTS")) {
+            list.return_my_rights = true;  // RFC 8440, 5
         } else if (in.take_word("STATUS")) {
             TRY_VOID(in.space());
             TRY(items, parse_status_items(in));

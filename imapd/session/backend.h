@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/file_descriptor.h"
@@ -41,6 +43,19 @@ public:
     // False when the account has too many sessions. A session that joined is told of changes until it leaves.
     virtual bool join(AccountId account, Listening& session) = 0;
     virtual void leave(AccountId account, Listening& session) = 0;
+
+    // Like join(), for changes of another account, without counting as one of its sessions.
+    virtual void watch(AccountId account, Listening& session) = 0;
+    virtual void unwatch(AccountId account, Listening& session) = 0;
+
+    // Whose login or address this is; nullopt: nobody's here.
+    virtual store::Outcome<std::optional<AccountId>> account_of(std::string_view login) = 0;
+    // The address of an account; nullopt: there is none (any more).
+    virtual store::Outcome<std::optional<std::string>> address_of(AccountId account) = 0;
+    // Accounts that share mailboxes with this one, or did at some time: their indexes know more.
+    virtual store::Outcome<std::vector<AccountId>> sharers(AccountId with) = 0;
+    // Whether `owner` is one of them.
+    virtual store::Outcome<bool> is_sharer(AccountId owner, AccountId with) = 0;
 
     // For reading files that are not in memory, and for parsing.
     virtual runtime::OffloadPool& pool() = 0;

@@ -47,6 +47,8 @@ constexpr Row kRows[] = {
     {Capability::multi_append, "MULTIAPPEND", Shown::after_login},
     {Capability::save_date, "SAVEDATE", Shown::after_login},
     {Capability::preview, "PREVIEW", Shown::after_login},
+    {Capability::acl, "ACL", Shown::after_login},
+    {Capability::list_my_rights, "LIST-MYRIGHTS", Shown::after_login},
     {Capability::auth_scram_plus, "AUTH=SCRAM-SHA-256-PLUS", Shown::as_mechanism},
     {Capability::auth_scram, "AUTH=SCRAM-SHA-256", Shown::as_mechanism},
     {Capability::auth_plain, "AUTH=PLAIN", Shown::as_mechanism},
@@ -93,6 +95,8 @@ void Capabilities::write_after_login(std::string& out, std::uint64_t append_limi
             proto::write_number(out, append_limit);
         } else if (row.capability == Capability::quota) {
             out += " QUOTA=RES-STORAGE";
+        } else if (row.capability == Capability::acl) {
+            out += " RIGHTS=texk";
         }
     }
 }

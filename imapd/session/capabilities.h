@@ -42,6 +42,8 @@ enum class Capability : std::uint8_t {
     multi_append,        // RFC 3502
     save_date,           // RFC 8514
     preview,             // RFC 8970
+    acl,                 // RFC 4314
+    list_my_rights,      // RFC 8440
     auth_scram_plus,     // RFC 7677
     auth_scram,          // RFC 7677
     auth_plain,          // RFC 4616

@@ -13,6 +13,10 @@ using store::Snapshot;
 using store::UidRange;
 using store::UidSet;
 
+store::FlagScope Selected::changeable_flags() const {
+    return read_only ? store::FlagScope::none() : rights.changeable_flags();
+}
+
 void write_flag_list(std::string& out, const store::Flags& flags, const KeywordNames& names) {
     out += '(';
     bool separate = proto::write_system_flags(out, flags.system.bits());
@@ -35,15 +39,16 @@ void write_available_flags(std::string& out, const KeywordNames& names) {
     out += ")\r\n";
 }
 
-void write_permanent_flags(std::string& out, const KeywordNames& names, bool read_only) {
+// RFC 4314, 5.1.1: only flags that the user may change.
+void write_permanent_flags(std::string& out, const KeywordNames& names, store::FlagScope changeable) {
     out += "* OK [PERMANENTFLAGS (";
-    if (!read_only) {
-        proto::write_system_flags(out, store::SystemFlags::kAll);
+    const bool any = proto::write_system_flags(out, changeable.system.bits());
+    if (changeable.keywords) {
         for (const std::string& name : names) {
             out += ' ';
             out += name;
         }
-        if (names.size() < store::Keywords::kLimit) out += " \\*";
+        if (names.size() < store::Keywords::kLimit) out += any ? " \\*" : "\\*";
     }
     out += ")] Flags that stay\r\n";
 }
@@ -129,7 +134,7 @@ Outcome<void> tell_new_keywords(const Snapshot& snapshot, Selected& view, Keywor
     if (names.size() == view.keywords_told) return Outcome<void>();
     view.keywords_told = names.size();
     write_available_flags(out, names);
-    write_permanent_flags(out, names, view.read_only);
+    write_permanent_flags(out, names, view.changeable_flags());
     return Outcome<void>();
 }
 

@@ -29,14 +29,25 @@ using KeywordNames = std::vector<std::string>;
 // Sequence numbers as the client knows them. Small whatever the size of the mailbox: runs of UIDs and a
 // mod-sequence.
 struct Selected {
-    store::MailboxInfo info;  // as of SELECT
-    bool read_only = false;
+    store::MailboxInfo info;                     // as of SELECT
+    MailboxName name = MailboxName::inbox();     // as the client calls it
+    AccountId account;                           // whose mailbox it is
+    std::optional<store::AccountReader> reader;  // of that account; always there
+    bool own = true;
+    store::Rights rights = store::Rights::all();  // of the session's user; looked up anew with each command
+    bool read_only = false;                       // by EXAMINE
     store::UidRuns messages;  // what the client has been told of
     Uid next;                 // messages from here on are new to it
     ModSeq told;              // flag changes up to here were told
     ModSeq expunges_told;     // expunges up to here
     std::size_t keywords_told = 0;
     std::optional<store::UidSet> saved_result;  // "$" (RFC 9051, 6.4.4.1)
+
+    store::Outcome<store::Snapshot> snapshot() const { return reader->snapshot(); }
+    // Flags that the client may change here.
+    store::FlagScope changeable_flags() const;
+    // For write_id(): see Place.
+    AccountId id_scope() const { return own ? AccountId() : account; }
 };
 
 // The client's own change, which it need not be told of again: messages of `uids` at `mod_seq`.
@@ -55,7 +66,7 @@ struct UpdateOptions {
 // Appends `* FLAGS (...)`, and the list without "* FLAGS ".
 void write_flag_list(std::string& out, const store::Flags& flags, const KeywordNames& names);
 void write_available_flags(std::string& out, const KeywordNames& names);
-void write_permanent_flags(std::string& out, const KeywordNames& names, bool read_only);
+void write_permanent_flags(std::string& out, const KeywordNames& names, store::FlagScope changeable);
 
 // `* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))`
 void write_flags_update(std::string& out, std::uint32_t number, const store::MessageInfo& message,

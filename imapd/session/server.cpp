@@ -71,6 +71,16 @@ std::vector<std::string> hidden_of(const directory::Directory& directory, Accoun
     return (*found)->hidden_capabilities;
 }
 
+Result<std::optional<AccountId>> account_of(const directory::Directory& directory, std::string_view login) {
+    TRY(found, directory.find_by_login(login));
+    return found ? std::optional(found->id) : std::nullopt;
+}
+
+Result<std::optional<std::string>> address_of(const directory::Directory& directory, AccountId account) {
+    TRY(found, directory.find_account(account));
+    return found ? std::optional(found->login.unicode()) : std::nullopt;
+}
+
 }  // namespace
 
 std::vector<settings::Listener> our_listeners(const settings::Settings& settings) {
@@ -83,13 +93,17 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
       directory_(directory),
       tls_(std::move(tls)),
       reader_(store::ReaderOptions{settings.data_dir}),
+      shares_(settings.data_dir),
       pool_(0, kPoolQueue),
       shared_{.data_dir = settings.data_dir,
               .reader = reader_,
+              .shares = shares_,
               .pool = pool_,
               .counts = SessionCounts(settings.limits.sessions_per_account),
               .append_limit = settings.limits.message_size,
-              .hidden_capabilities = [this](AccountId account) { return hidden_of(directory_, account); }} {}
+              .hidden_capabilities = [this](AccountId account) { return hidden_of(directory_, account); },
+              .account_of = [this](std::string_view login) { return imapd::account_of(directory_, login); },
+              .address_of = [this](AccountId account) { return imapd::address_of(directory_, account); }} {}
 
 Server::~Server() = default;
 

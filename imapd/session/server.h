@@ -43,6 +43,7 @@ private:
     const directory::Directory& directory_;
     std::shared_ptr<net::TlsServerContext> tls_;
     store::Reader reader_;
+    store::SharesReader shares_;
     runtime::OffloadPool pool_;
     Shared shared_;
     net::IoThreads* threads_ = nullptr;

@@ -83,6 +83,19 @@ Reply reply_to(const store::Failure& failure) {
     return no("Not possible now, try again later", "UNAVAILABLE");
 }
 
+std::optional<Reply> refusal(const Place& place, store::Right right) {
+    if (place.may(right)) return std::nullopt;
+    if (place.is_visible()) return no("You may not do that with this mailbox", "NOPERM");
+    return no("No such mailbox", "NONEXISTENT");
+}
+
+std::optional<Reply> refusal_to_insert(const Place& place) {
+    if (place.may(store::Right::insert)) return std::nullopt;
+    if (place.is_visible()) return no("You may not put messages into this mailbox", "NOPERM");
+    const bool could_create = place.own || place.rights_above.has(store::Right::create);
+    return no("No such mailbox", could_create ? "TRYCREATE" : "NONEXISTENT");
+}
+
 Session::Session(Connection& client, Backend& services, std::string session_id, std::string tag_of_login,
                  AccountId id, std::string user, Capabilities offered)
     : connection(client),
@@ -94,6 +107,7 @@ Session::Session(Connection& client, Backend& services, std::string session_id, 
       tag_of_login_(std::move(tag_of_login)) {}
 
 Session::~Session() {
+    unselect();
     if (joined_) backend.leave(account, *this);
 }
 
@@ -183,6 +197,10 @@ net::Task<bool> Session::execute(proto::Command command) {
         intake = Intake();
         co_return count_bad(command.tag, bad(std::string(*reason)));
     }
+    if (selected && !renew_rights()) {
+        intake = Intake();
+        co_return bye("The selected mailbox is no longer shared with you");
+    }
     if (row.legal == Legal::writable && selected->read_only) {
         answer(command.tag, no("The mailbox is open for reading only", "READ-ONLY"));
         co_return true;
@@ -214,7 +232,11 @@ net::Task<bool> Session::on_literal() {
     if (append->second.messages.size() == 1) intake = Intake();
     intake.tag = append->first;
     intake.accepting = false;
-    if (!intake.refusal) intake.refusal = refuse_message(append->second);
+    if (!intake.refusal) {
+        proto::Append so_far = append->second;
+        auto refused = co_await refuse_message(std::move(so_far));
+        intake.refusal = std::move(refused);
+    }
     if (!intake.refusal) {
         auto file = backend.new_message_file();
         if (file) {
@@ -234,20 +256,21 @@ net::Task<bool> Session::on_literal() {
     co_return true;
 }
 
-std::optional<Reply> Session::refuse_message(const proto::Append& append) {
+net::Task<std::optional<Reply>> Session::refuse_message(proto::Append append) {
     const std::uint64_t size = append.messages.back().literal.size;
-    if (size == 0) return no("An empty message", "CANNOT");
-    if (size > backend.append_limit()) return no("The message is too large", "TOOBIG");  // RFC 7889, 4
+    if (size == 0) co_return no("An empty message", "CANNOT");
+    if (size > backend.append_limit()) co_return no("The message is too large", "TOOBIG");  // RFC 7889, 4
     if (append.messages.size() > 1 && !capabilities.has(Capability::multi_append))
-        return bad("One message at a time");
-    const auto now = snapshot();
-    if (!now) return reply_to(now.error());
-    const auto mailbox = now->find(append.mailbox);
-    if (!mailbox && mailbox.error().fault == Fault::non_existent) return no("No such mailbox", "TRYCREATE");
+        co_return bad("One message at a time");
+    const auto place = co_await locate(append.mailbox);
+    if (!place) co_return reply_to(place.error());
+    if (auto refused = refusal_to_insert(*place)) co_return refused;
+    const auto now = place->reader.snapshot();
+    if (!now) co_return reply_to(now.error());
     const auto info = now->account();
     if (info && info->quota_octets != 0 && info->octets + size > info->quota_octets)
-        return no("Quota exceeded", "OVERQUOTA");
-    return std::nullopt;
+        co_return no("Quota exceeded", "OVERQUOTA");
+    co_return std::nullopt;
 }
 
 void Session::on_chunk() {
@@ -273,16 +296,16 @@ net::Task<bool> Session::on_rejected() {
 
 // ---- what commands use
 
-net::Task<Outcome<store::ChangeResult>> Session::apply(store::Action action) {
-    return apply(std::move(action), std::vector<FileDescriptor>());
+net::Task<Outcome<store::ChangeResult>> Session::apply(AccountId owner, store::Action action) {
+    return apply(owner, std::move(action), std::vector<FileDescriptor>());
 }
 
-net::Task<Outcome<store::ChangeResult>> Session::apply(store::Action action,
+net::Task<Outcome<store::ChangeResult>> Session::apply(AccountId owner, store::Action action,
                                                        std::vector<FileDescriptor> files) {
     store::Change change;
     change.at = now();
     change.action = std::move(action);
-    co_return co_await backend.apply(account, std::move(change), std::move(files));
+    co_return co_await backend.apply(owner, std::move(change), std::move(files));
 }
 
 net::Task<bool> Session::flush_if_full() {
@@ -293,11 +316,12 @@ net::Task<bool> Session::flush_if_full() {
 
 net::Task<bool> Session::tell_updates(UpdateOptions options) {
     if (!selected) co_return true;
+    if (!renew_rights()) co_return bye("The selected mailbox is no longer shared with you");
     Updater updater(*selected, enabled, keywords, options);
     for (;;) {
         Outcome<UpdateState> state = UpdateState::done;
         {
-            const auto current = snapshot();
+            const auto current = selected->snapshot();
             if (!current) co_return true;  // the command's own answer says what is wrong
             state = updater.step(*current, out());
         }
@@ -344,7 +368,14 @@ void Session::enable_condstore() {
     out() += "] Noted\r\n";
 }
 
+void Session::select(Selected view) {
+    unselect();
+    selected = std::move(view);
+    if (!selected->own) backend.watch(selected->account, *this);
+}
+
 void Session::unselect() {
+    if (selected && !selected->own) backend.unwatch(selected->account, *this);
     selected.reset();
 }
 

@@ -13,6 +13,7 @@
 #include "imapd/session/backend.h"
 #include "imapd/session/capabilities.h"
 #include "imapd/session/connection.h"
+#include "imapd/session/place.h"
 #include "imapd/session/selected.h"
 
 namespace mailstead::imapd {
@@ -28,6 +29,11 @@ Reply no(std::string text, std::string code = {});
 Reply bad(std::string text);
 // What a failure of the store means to the client (RFC 5530).
 Reply reply_to(const store::Failure& failure);
+// Why the user may not do what needs `right`: NOPERM (RFC 5530, 3), or the answer for a mailbox that does not
+// exist when he may not know of it. nullopt: he may.
+std::optional<Reply> refusal(const Place& place, store::Right right);
+// The same for messages to be put into it: TRYCREATE where CREATE could help (RFC 9051, 6.3.12).
+std::optional<Reply> refusal_to_insert(const Place& place);
 
 // The messages of an APPEND under way: their bytes have come or are coming.
 struct Intake {
@@ -56,9 +62,21 @@ public:
 
     // ---- for commands
     std::string& out() { return connection.out(); }
-    store::Outcome<store::Snapshot> snapshot() const { return reader_->snapshot(); }
-    net::Task<store::Outcome<store::ChangeResult>> apply(store::Action action);
-    net::Task<store::Outcome<store::ChangeResult>> apply(store::Action action,
+    // The user's own account. For the selected mailbox: selected->snapshot(), for any other: locate().
+    store::Outcome<store::Snapshot> own_snapshot() const { return reader_->snapshot(); }
+    // Where the mailbox is that a command names: among one's own or another account's. The one way from a
+    // name to a mailbox. Fault::non_existent when nobody shares anything under that name.
+    net::Task<store::Outcome<Place>> locate(MailboxName name);
+    // Other accounts' mailboxes that the user may list, as the client calls them, in no order.
+    struct Foreign {
+        AccountId owner;
+        store::MailboxInfo mailbox;  // with the client's name for it
+        store::Rights rights;
+    };
+    net::Task<store::Outcome<std::vector<Foreign>>> foreign_mailboxes();
+    // Sends a change of `owner`'s mailboxes to the writer. Whoever calls has looked at the rights.
+    net::Task<store::Outcome<store::ChangeResult>> apply(AccountId owner, store::Action action);
+    net::Task<store::Outcome<store::ChangeResult>> apply(AccountId owner, store::Action action,
                                                          std::vector<FileDescriptor> files);
     // Sends what has been answered when it is much; false when the client is gone.
     net::Task<bool> flush_if_full();
@@ -69,6 +87,7 @@ public:
     Parsed<store::UidSet> resolve(const proto::SequenceSet& set, bool uid) const;
     // From the first command that shows that the client knows of mod-sequences (RFC 7162, 3.1).
     void enable_condstore();
+    void select(Selected view);
     void unselect();
 
     Connection& connection;
@@ -78,7 +97,7 @@ public:
     Capabilities capabilities;
     Enabled enabled;
     KeywordNames keywords;
-    std::optional<Selected> selected;
+    std::optional<Selected> selected;  // set by select() and unselect() alone
     Intake intake;
     bool logging_out = false;
     // A change of flags that the command in hand made itself, not to be told again.
@@ -95,7 +114,9 @@ private:
     net::Task<bool> on_literal();
     net::Task<bool> on_rejected();
     void on_chunk();
-    std::optional<Reply> refuse_message(const proto::Append& append);
+    net::Task<std::optional<Reply>> refuse_message(proto::Append append);
+    store::Outcome<Place> find_place(AccountId owner, store::AccountReader reader, MailboxName name) const;
+    bool renew_rights();
     void answer(std::string_view tag, const Reply& reply);
     bool count_bad(std::string_view tag, const Reply& reply);
     bool bye(std::string_view text);

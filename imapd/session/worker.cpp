@@ -97,16 +97,44 @@ std::vector<std::string> Worker::hidden_capabilities(AccountId account) {
 
 bool Worker::join(AccountId account, Listening& session) {
     if (!shared_.counts.enter(account)) return false;
-    sessions_[account].push_back(&session);
+    watch(account, session);
     return true;
 }
 
 void Worker::leave(AccountId account, Listening& session) {
     shared_.counts.leave(account);
+    unwatch(account, session);
+}
+
+void Worker::watch(AccountId account, Listening& session) {
+    sessions_[account].push_back(&session);
+}
+
+void Worker::unwatch(AccountId account, Listening& session) {
     const auto found = sessions_.find(account);
     if (found == sessions_.end()) return;
     std::erase(found->second, &session);
     if (found->second.empty()) sessions_.erase(found);
+}
+
+Outcome<std::optional<AccountId>> Worker::account_of(std::string_view login) {
+    TRY(found, shared_.account_of(login));
+    return found;
+}
+
+Outcome<std::optional<std::string>> Worker::address_of(AccountId account) {
+    TRY(found, shared_.address_of(account));
+    return found;
+}
+
+Outcome<std::vector<AccountId>> Worker::sharers(AccountId with) {
+    TRY(found, shared_.shares.sharers(with));
+    return found;
+}
+
+Outcome<bool> Worker::is_sharer(AccountId owner, AccountId with) {
+    TRY(found, shared_.shares.is_sharer(owner, with));
+    return found;
 }
 
 void Worker::announce(AccountId account) {

@@ -7,12 +7,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "common/ipc/channel.h"
 #include "common/ipc/notices.h"
+#include "common/store/shares.h"
 #include "imapd/session/backend.h"
 #include "imapd/session/login_service.h"
 
@@ -35,11 +37,15 @@ private:
 struct Shared {
     std::filesystem::path data_dir;
     store::Reader& reader;
+    const store::SharesReader& shares;
     runtime::OffloadPool& pool;
     SessionCounts counts;
     std::uint64_t append_limit = 0;
     // Of the directory; any thread.
     std::function<std::vector<std::string>(AccountId)> hidden_capabilities;
+    // Of the directory; any thread. See Backend.
+    std::function<Result<std::optional<AccountId>>(std::string_view)> account_of;
+    std::function<Result<std::optional<std::string>>(AccountId)> address_of;
     std::atomic<bool> recovered{false};  // deliver has brought the indexes in order since the machine started
 };
 
@@ -60,6 +66,12 @@ public:
     std::vector<std::string> hidden_capabilities(AccountId account) override;
     bool join(AccountId account, Listening& session) override;
     void leave(AccountId account, Listening& session) override;
+    void watch(AccountId account, Listening& session) override;
+    void unwatch(AccountId account, Listening& session) override;
+    store::Outcome<std::optional<AccountId>> account_of(std::string_view login) override;
+    store::Outcome<std::optional<std::string>> address_of(AccountId account) override;
+    store::Outcome<std::vector<AccountId>> sharers(AccountId with) override;
+    store::Outcome<bool> is_sharer(AccountId owner, AccountId with) override;
     runtime::OffloadPool& pool() override { return shared_.pool; }
     std::uint64_t append_limit() const override { return shared_.append_limit; }
 

@@ -28,6 +28,10 @@ std::vector<Change> one_of_each() {
     copy.uids = UidSet::of({4, 5});
     copy.to.name = name("Archive/2026");
     copy.move = true;
+    StoreFlags scoped_store = store;
+    scoped_store.scope = {SystemFlag::seen, false};
+    Copy scoped_copy = copy;
+    scoped_copy.scope = FlagScope::none();
     SetMetadata metadata;
     metadata.mailbox = name("Sent");
     metadata.entries = {{"/private/comment", "x"}, {"/shared/comment", std::nullopt}};
@@ -54,7 +58,11 @@ std::vector<Change> one_of_each() {
                                    SetQuota{1, 2},
                                    metadata,
                                    AdoptFile{MailboxId(1), "new/x", message},
-                                   followed};
+                                   followed,
+                                   scoped_store,
+                                   scoped_copy,
+                                   SetAcl{name("A"), AccountId(9), true, SetAcl::How::remove,
+                                          Right::read | Right::administer}};
     std::vector<Change> changes;
     for (Action& action : actions) changes.push_back(Change{kTime, std::move(action)});
     return changes;

@@ -25,6 +25,7 @@ struct ModelMailbox {
     std::uint32_t uidnext = 1;
     std::map<std::uint32_t, ModelMessage> messages;
     std::map<std::uint32_t, std::uint64_t> vanished;  // UID to mod-sequence
+    std::map<std::pair<std::uint32_t, bool>, std::uint16_t> acl;
 };
 
 class Model {
@@ -39,7 +40,7 @@ public:
     }
 
     void step() {
-        switch (pick(20)) {
+        switch (pick(22)) {
             case 0:
             case 1:
             case 2:
@@ -79,6 +80,10 @@ public:
                 break;
             case 19:
                 if (pick(4) == 0) account_.reopen();
+                break;
+            case 20:
+            case 21:
+                set_acl();
                 break;
         }
     }
@@ -313,7 +318,42 @@ private:
         if (mailboxes_.contains(mailbox_name)) return;
         const MailboxInfo info = account_.info(mailbox_name);
         for (const auto& [unused, other] : mailboxes_) EXPECT_NE(other.uidvalidity, info.uidvalidity.value);
-        mailboxes_[mailbox_name] = ModelMailbox(info);
+        ModelMailbox fresh(info);
+        const std::size_t slash = mailbox_name.rfind('/');
+        if (slash != std::string::npos) fresh.acl = at(mailbox_name.substr(0, slash)).acl;
+        mailboxes_[mailbox_name] = std::move(fresh);
+    }
+    void set_acl() {
+        ModelMailbox& mailbox = at(random_mailbox_name());
+        SetAcl action{name(chosen_), AccountId(pick(4)), pick(4) == 0, static_cast<SetAcl::How>(pick(3)),
+                      Rights::from_bits(static_cast<std::uint16_t>(pick(3) == 0 ? 0 : pick(2048)))};
+        const auto result = account_.must<AclSet>(action);
+        std::uint16_t& bits = mailbox.acl[{action.who.value, action.negative}];
+        const std::uint16_t by = action.rights.bits();
+        bits = static_cast<std::uint16_t>(action.how == SetAcl::How::add      ? bits | by
+                                          : action.how == SetAcl::How::remove ? bits & ~by
+                                                                              : by);
+        if (bits == 0) mailbox.acl.erase({action.who.value, action.negative});
+        bool granted = false;
+        for (const auto& [unused, other] : mailboxes_) granted = granted || other.acl.contains({action.who.value, false});
+        EXPECT_EQ(result.still_granted, granted);
+    }
+    void compare_acl(const Snapshot& snapshot, const MailboxInfo& info, const ModelMailbox& expected) {
+        std::map<std::pair<std::uint32_t, bool>, std::uint16_t> list;
+        for (const AclEntry& entry : snapshot.acl(info.id).value())
+            list[{entry.who.value, entry.negative}] = entry.rights.bits();
+        ASSERT_EQ(list, expected.acl);
+        for (const std::uint32_t who : {1u, 2u, 3u}) {
+            const auto line = [&](std::uint32_t account, bool negative) {
+                const auto found = expected.acl.find({account, negative});
+                return found == expected.acl.end() ? 0 : found->second;
+            };
+            ASSERT_EQ(snapshot.rights(info.id, AccountId(who)).value().bits(),
+                      (line(who, false) | line(0, false)) & ~(line(who, true) | line(0, true)));
+            const auto granted = snapshot.granted_to(AccountId(who)).value();
+            ASSERT_EQ(std::count(granted.begin(), granted.end(), info.id),
+                      (line(who, false) | line(0, false)) != 0 ? 1 : 0);
+        }
     }
     void learn_parents(const std::string& mailbox_name) {
         for (std::size_t slash = mailbox_name.find('/'); slash != std::string::npos;
@@ -414,6 +454,7 @@ private:
                   unseen.empty() ? std::nullopt : std::optional(unseen.first()));
         compare_messages(snapshot, info, expected);
         compare_history(snapshot, info, expected);
+        compare_acl(snapshot, info, expected);
     }
 
     void compare_messages(const Snapshot& snapshot, const MailboxInfo& info, const ModelMailbox& expected) {

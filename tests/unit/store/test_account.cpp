@@ -47,7 +47,7 @@ FlagList flags_of(SystemFlags system, std::vector<std::string> keywords) {
     return list;
 }
 
-TestAccount::TestAccount() {
+TestAccount::TestAccount(AccountId id) : id_(id) {
     std::string path = std::filesystem::temp_directory_path() / "store-test-XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
     root_ = path;
@@ -61,11 +61,11 @@ TestAccount::~TestAccount() {
 }
 
 void TestAccount::open() {
-    const auto place = accounts_.locate("7").value();
+    const auto place = accounts_.locate(std::to_string(id_.value)).value();
     kv::EnvOptions options = place.options;
     options.access = kv::Access::engine_writer;
     env_ = kv::Env::open(root_ / place.directory, options).value();
-    environment_ = accounts_.attach("7", env_).value();
+    environment_ = accounts_.attach(std::to_string(id_.value), env_).value();
     ReaderOptions reading;
     reading.root = root_;
     reading.beside_engine = true;
@@ -140,7 +140,7 @@ Appended TestAccount::deliver(std::string_view content, std::string_view mailbox
 }
 
 Snapshot TestAccount::snapshot() {
-    return reader_->open(kAccount).value().snapshot().value();
+    return reader_->open(id_).value().snapshot().value();
 }
 
 MailboxInfo TestAccount::info(std::string_view mailbox) {
@@ -165,7 +165,7 @@ std::string TestAccount::read(MailboxId mailbox, Uid uid) {
 
 void TestAccount::follow() {
     for (int call = 0; call < 10'000; ++call) {
-        if (follower_->follow(kAccount).value() == Follower::Progress::nothing_left) return;
+        if (follower_->follow(id_).value() == Follower::Progress::nothing_left) return;
     }
     throw std::runtime_error("the follower never ends");
 }
@@ -174,7 +174,8 @@ std::string TestAccount::dump() {
     static constexpr const char* kNames[] = {
         "meta",  "mailboxes",  "names",   "folders", "subscriptions", "messages",
         "runs",  "unseen",     "deleted", "changes", "expunged",      "renames",
-        "tasks", "references", "cache",   "rare",    "threads",       "metadata"};
+        "tasks", "references", "cache",   "rare",    "threads",       "metadata",
+        "acl",   "grants"};
     std::string out;
     for (const char* database_name : kNames) {
         const auto database = env_->open_database(database_name).value();

@@ -30,7 +30,7 @@ FlagList flags_of(SystemFlags system, std::vector<std::string> keywords = {});
 
 class TestAccount {
 public:
-    TestAccount();
+    explicit TestAccount(AccountId id = kAccount);
     ~TestAccount();
 
     Outcome<ChangeResult> apply(const Change& change, const std::vector<std::string>& files = {},
@@ -76,12 +76,14 @@ public:
     std::string dump();
     // Paths below mail/ of all files but "maildirfolder", sorted.
     std::vector<std::string> files() const;
-    std::filesystem::path mail() const { return root_ / "accounts/7/mail"; }
+    std::filesystem::path mail() const { return root_ / "accounts" / std::to_string(id_.value) / "mail"; }
+    AccountId id() const { return id_; }
     const std::filesystem::path& root() const { return root_; }
 
 private:
     void open();
     void do_file_step(const commit::FileStep& step, const std::vector<std::string>& files, bool replaying);
+    AccountId id_;
     std::filesystem::path root_;
     std::shared_ptr<kv::Env> env_;
     Accounts accounts_;

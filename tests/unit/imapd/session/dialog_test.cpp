@@ -5,6 +5,8 @@
 //   @needs-tls            the same on a listener that allows passwords only under TLS
 //   @quota N              the account may hold N octets
 //   @hide NAME            a capability hidden from the account
+//   @account ADDRESS      another account of the server
+//   @client N ADDRESS     the client N is its owner
 //   @message MAILBOX      the following lines up to "." are delivered as one message
 //   @away, @back          deliver is away, and back
 //   C: text               the first client sends a line; C2: the second one, and so on
@@ -84,6 +86,11 @@ private:
             server_.backend.hidden.push_back(rest);
         } else if (verb == "@away" || verb == "@back") {
             server_.backend.deliver_is_away = verb == "@away";
+        } else if (verb == "@account") {
+            server_.backend.add_account(rest);
+        } else if (verb == "@client") {
+            const std::size_t space = rest.find(' ');
+            logins_[std::stoul(rest.substr(0, space))] = rest.substr(space + 1);
         } else if (verb == "@message") {
             std::string message, line;
             for (++number_; std::getline(in, line) && line != "."; ++number_) message += line + "\r\n";
@@ -125,13 +132,16 @@ private:
 
     TestClient& client_of(std::size_t who) {
         auto& client = clients_[who];
-        if (client == nullptr) client = &server_.connect(start_);
+        const auto login = logins_.find(who);
+        if (client == nullptr)
+            client = &server_.connect(start_, login == logins_.end() ? "joe@example.org" : login->second);
         return *client;
     }
 
     TestServer server_;
     StartAt start_ = StartAt::login;
     std::map<std::size_t, TestClient*> clients_;
+    std::map<std::size_t, std::string> logins_;  // of those who are not joe
     int number_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "tests/unit/imapd/session/test_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -19,9 +20,9 @@ std::string contents_of(const FileDescriptor& file, std::uint64_t size) {
     return bytes;
 }
 
-net::Task<void> serve(TestServer* server, net::Stream stream, StartAt start) {
+net::Task<void> serve(TestServer* server, net::Stream stream, StartAt start, LoggedIn who) {
     Connection connection(std::move(stream), proto::kLimitsBeforeLogin);
-    std::optional<LoggedIn> user = LoggedIn{"login", store::kAccount, "joe@example.org"};
+    std::optional<LoggedIn> user = std::move(who);
     if (start == StartAt::greeting) {
         Preauth preauth(connection, server->logins, server->facts, "s1");
         user = co_await preauth.run();
@@ -39,10 +40,11 @@ net::Task<void> serve(TestServer* server, net::Stream stream, StartAt start) {
 }  // namespace
 
 net::Task<store::Outcome<store::AccountReader>> TestBackend::open(AccountId id) {
-    co_return account.reader().open(id);
+    opened.insert(id);
+    co_return at(id).reader().open(id);
 }
 
-net::Task<store::Outcome<store::ChangeResult>> TestBackend::apply(AccountId, store::Change change,
+net::Task<store::Outcome<store::ChangeResult>> TestBackend::apply(AccountId id, store::Change change,
                                                                   std::vector<FileDescriptor> files) {
     if (deliver_is_away) co_return store::Failure(store::Fault::unavailable, "away");
     std::vector<std::string> contents;
@@ -52,27 +54,88 @@ net::Task<store::Outcome<store::ChangeResult>> TestBackend::apply(AccountId, sto
             message.cache = store::build_fetch_cache(contents.back());
         }
     }
-    auto result = account.apply(change, contents);
-    announce();
-    co_return result;
+    if (refuse_expunge && std::holds_alternative<store::Expunge>(change.action))
+        co_return store::Failure(store::Fault::unavailable, "refused");
+    co_return commit(id, change, contents);
+}
+
+store::Outcome<store::ChangeResult> TestBackend::commit(AccountId id, const store::Change& change,
+                                                        const std::vector<std::string>& contents) {
+    auto result = at(id).apply(change, contents);
+    const auto* acl = std::get_if<store::SetAcl>(&change.action);
+    if (acl != nullptr && result && std::get<store::AclSet>(*result).still_granted)
+        shares_.emplace(id, acl->who);
+    announce(id);
+    return result;
+}
+
+store::TestAccount& TestBackend::add_account(const std::string& address) {
+    const AccountId id(static_cast<std::uint32_t>(store::kAccount.value + 1 + others_.size()));
+    Other& other = others_[id];
+    other = {address, std::make_unique<store::TestAccount>(id)};
+    other.account->must<store::Done>(store::CreateAccount());
+    return *other.account;
+}
+
+store::TestAccount& TestBackend::at(AccountId id) {
+    return id == store::kAccount ? account : *others_.at(id).account;
+}
+
+store::Outcome<std::optional<AccountId>> TestBackend::account_of(std::string_view login) {
+    if (login == "joe@example.org") return std::optional(store::kAccount);
+    for (const auto& [id, other] : others_) {
+        if (other.address == login) return std::optional(id);
+    }
+    return std::optional<AccountId>();
+}
+
+store::Outcome<std::optional<std::string>> TestBackend::address_of(AccountId id) {
+    if (id == store::kAccount) return std::optional<std::string>("joe@example.org");
+    const auto found = others_.find(id);
+    return found == others_.end() ? std::nullopt : std::optional(found->second.address);
+}
+
+store::Outcome<std::vector<AccountId>> TestBackend::sharers(AccountId with) {
+    std::set<AccountId> owners;
+    for (const auto& [owner, who] : shares_) {
+        if (owner != with && (who == with || who == store::kAnyone)) owners.insert(owner);
+    }
+    return std::vector<AccountId>(owners.begin(), owners.end());
+}
+
+store::Outcome<bool> TestBackend::is_sharer(AccountId owner, AccountId with) {
+    return shares_.contains({owner, with}) || shares_.contains({owner, store::kAnyone});
 }
 
 Result<FileDescriptor> TestBackend::new_message_file() {
     return FileDescriptor(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 }
 
-bool TestBackend::join(AccountId, Listening& session) {
-    if (sessions_.size() >= max_sessions) return false;
-    sessions_.push_back(&session);
+bool TestBackend::join(AccountId id, Listening& session) {
+    if (joined_ >= max_sessions) return false;
+    ++joined_;
+    watch(id, session);
     return true;
 }
 
-void TestBackend::leave(AccountId, Listening& session) {
-    std::erase(sessions_, &session);
+void TestBackend::leave(AccountId id, Listening& session) {
+    --joined_;
+    unwatch(id, session);
 }
 
-void TestBackend::announce() {
-    for (Listening* session : sessions_) session->on_change();
+void TestBackend::watch(AccountId id, Listening& session) {
+    listening_.emplace(id, &session);
+}
+
+void TestBackend::unwatch(AccountId id, Listening& session) {
+    const auto [begin, end] = listening_.equal_range(id);
+    const auto found = std::find_if(begin, end, [&](const auto& entry) { return entry.second == &session; });
+    if (found != end) listening_.erase(found);
+}
+
+void TestBackend::announce(AccountId id) {
+    const auto [begin, end] = listening_.equal_range(id);
+    for (auto entry = begin; entry != end; ++entry) entry->second->on_change();
 }
 
 net::Task<Result<ipc::AuthAnswer>> TestLogin::step(ipc::AuthStep step) {
@@ -125,12 +188,13 @@ TestServer::~TestServer() {
     }
 }
 
-TestClient& TestServer::connect(StartAt start) {
+TestClient& TestServer::connect(StartAt start, const std::string& login) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         throw std::runtime_error("socketpair");
     clients_.push_back(std::make_unique<TestClient>(FileDescriptor(ends[0])));
-    tasks_->spawn(serve(this, net::Stream(context_, FileDescriptor(ends[1])), start));
+    LoggedIn who{"login", backend.account_of(login)->value(), login};
+    tasks_->spawn(serve(this, net::Stream(context_, FileDescriptor(ends[1])), start, std::move(who)));
     TestClient& client = *clients_.back();
     std::string line;
     if (start == StartAt::login) read_line(client, line);

@@ -3,7 +3,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -26,22 +29,47 @@ public:
     std::vector<std::string> hidden_capabilities(AccountId) override { return hidden; }
     bool join(AccountId account, Listening& session) override;
     void leave(AccountId account, Listening& session) override;
+    void watch(AccountId account, Listening& session) override;
+    void unwatch(AccountId account, Listening& session) override;
+    store::Outcome<std::optional<AccountId>> account_of(std::string_view login) override;
+    store::Outcome<std::optional<std::string>> address_of(AccountId account) override;
+    store::Outcome<std::vector<AccountId>> sharers(AccountId with) override;
+    store::Outcome<bool> is_sharer(AccountId owner, AccountId with) override;
     runtime::OffloadPool& pool() override {
         ++pool_uses;
         return pool_;
     }
     std::uint64_t append_limit() const override { return 1'000'000; }
 
-    store::TestAccount account;
+    store::TestAccount account;  // of joe@example.org
+    // One more account; the first one gets the id 8.
+    store::TestAccount& add_account(const std::string& address);
+    store::TestAccount& at(AccountId id);
     std::vector<std::string> hidden;
     std::size_t max_sessions = 10;
     bool deliver_is_away = false;
     // How often a session asked for the pool: while none did, nothing runs there.
     std::size_t pool_uses = 0;
-    void announce();
+    // What the last sessions opened.
+    std::multiset<AccountId> opened;
+    bool refuse_expunge = false;
+    void announce(AccountId id = store::kAccount);
+    // Applies a change as deliver would.
+    store::Outcome<store::ChangeResult> commit(AccountId id, store::Action action) {
+        return commit(id, store::Change{store::kTime, std::move(action)}, {});
+    }
+    store::Outcome<store::ChangeResult> commit(AccountId id, const store::Change& change,
+                                               const std::vector<std::string>& contents);
 
 private:
-    std::vector<Listening*> sessions_;
+    struct Other {
+        std::string address;
+        std::unique_ptr<store::TestAccount> account;
+    };
+    std::map<AccountId, Other> others_;
+    std::set<std::pair<AccountId, AccountId>> shares_;  // owner, with
+    std::multimap<AccountId, Listening*> listening_;
+    std::size_t joined_ = 0;
     runtime::OffloadPool pool_{1, 100};
 };
 
@@ -76,7 +104,8 @@ public:
     TestServer();
     ~TestServer();
 
-    TestClient& connect(StartAt start);
+    // As joe, or as the owner of another account of the backend.
+    TestClient& connect(StartAt start, const std::string& login = "joe@example.org");
     // Runs until nothing more happens without input.
     void settle();
     // Runs until `client` has received a whole line, or some seconds are over. The line without CRLF; empty
