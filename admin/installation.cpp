@@ -15,7 +15,7 @@
 namespace mailstead::admin {
 namespace {
 
-constexpr std::array kDataFolders = {"directory", "credentials", "accounts", "queue",
+constexpr std::array kDataFolders = {"directory", "credentials", "accounts", "shares", "queue",
                                      "ledger",    "spool",       "journal",  "run"};
 constexpr mode_t kPrivate = 0700;
 constexpr mode_t kPublic = 0755;

@@ -19,8 +19,10 @@
 #include "common/runtime/addresses.h"
 #include "common/runtime/log.h"
 #include "common/store/accounts.h"
+#include "common/store/shares.h"
 #include "deliver/intake/intake.h"
 #include "deliver/local/housekeeper.h"
+#include "deliver/local/sharing.h"
 #include "deliver/queue/runner.h"
 
 namespace mailstead::deliver {
@@ -79,11 +81,13 @@ struct Service::Parts {
     std::optional<runtime::OffloadPool> auth_pool;
     std::optional<ipc::NoticeSender> notices;
 
+    store::SharesParticipant shares_participant;
     store::Accounts accounts{[](std::string_view line) { log::warning("store", {{"what", line}}); }};
     queue::QueueParticipant queue_participant;
     ledger::LedgerParticipant ledger_participant;
     std::optional<commit::Engine> engine;
     std::optional<store::Reader> reader;
+    std::optional<store::SharesReader> shares;
     std::optional<Housekeeper> housekeeper;
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
@@ -127,20 +131,25 @@ Result<void> Service::Parts::start_engine() {
     engine->add("account", accounts);
     engine->add("queue", queue_participant);
     engine->add("ledger", ledger_participant);
+    engine->add("shares", shares_participant);
     housekeeper.emplace(settings.data_dir, *engine, *reader);
     TRY(report, engine->start());
     log::info("engine.recovered", {{"power_was_cut", report.power_was_cut},
                                    {"batches", report.batches_found},
                                    {"applied", report.changes_applied},
                                    {"files_restored", report.files_restored}});
-    // The queue and the ledger exist from the first start on, for those who only read them.
+    // The queue, the ledger and the table of shares exist from the first start on, for those who only read them.
     commit::Transaction touch;
     touch.parts.push_back(
         {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(queue::Record{})), {}});
     touch.parts.push_back(ledger::part({}));
+    touch.parts.push_back(part(store::NoteShare{}));
     for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
         if (!outcome.result) return outcome.result.error();
     }
+    shares.emplace(settings.data_dir);
+    // Open as long as deliver runs, so that the engine and this reader share one environment.
+    TRY_VOID(shares->sharers(store::kAnyone));
     housekeeper->start();
     return {};
 }
@@ -192,6 +201,7 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescripto
     parts.quotas = &*quotas;
     parts.reporter = &*reporter;
     parts.reader = &*reader;
+    parts.shares = &*shares;
     parts.queue = &*queue_reader;
     parts.pool = &*pool;
     parts.data_dir = settings.data_dir;
@@ -215,7 +225,7 @@ Service::Service(const settings::Settings& settings) : parts_(std::make_unique<P
 Service::~Service() = default;
 
 Result<void> Service::open() {
-    for (const char* folder : {"accounts", "queue", "ledger", "spool", "journal", "run"}) {
+    for (const char* folder : {"accounts", "shares", "queue", "ledger", "spool", "journal", "run"}) {
         std::error_code error;
         std::filesystem::create_directories(parts_->settings.data_dir / folder, error);
         if (error)

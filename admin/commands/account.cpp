@@ -7,6 +7,7 @@
 #include "admin/workspace.h"
 #include "common/base/text.h"
 #include "common/settings/units.h"
+#include "common/store/shares.h"
 
 namespace mailstead::admin {
 namespace {
@@ -85,6 +86,19 @@ Outcome<> run_list(const Arguments& arguments) {
     return {};
 }
 
+// Addresses of accounts; nothing while deliver has not made the table of shares.
+std::vector<std::string> addresses_of(const directory::Editor& editor,
+                                      const Result<std::vector<AccountId>>& accounts) {
+    std::vector<std::string> list;
+    if (!accounts) return list;
+    for (const AccountId id : *accounts) {
+        if (id == store::kAnyone) list.push_back("anyone");
+        const auto account = editor.find_account(id);
+        if (account && *account) list.push_back((*account)->login.unicode());
+    }
+    return list;
+}
+
 Outcome<> run_show(const Arguments& arguments) {
     TRY(format, format_of(arguments));
     TRY(desk, open_desk(arguments));
@@ -100,6 +114,9 @@ Outcome<> run_show(const Arguments& arguments) {
         TRY(leads_here, desk.editor->may_send_as(account.id, alias.address));
         if (leads_here) led_here.push_back(alias.address.unicode());
     }
+    const store::SharesReader shares(desk.settings.data_dir);
+    const auto shares_with = addresses_of(*desk.editor, shares.shared_by(account.id));
+    const auto shared_by = addresses_of(*desk.editor, shares.sharers(account.id));
     const Cell quota =
         format == Format::json
             ? Cell(account.quota_bytes)
@@ -112,6 +129,8 @@ Outcome<> run_show(const Arguments& arguments) {
                   {"created", to_rfc3339(account.created)},
                   {"aliases", led_here},
                   {"app_passwords", app_passwords},
+                  {"shares_with", shares_with},
+                  {"shared_by", shared_by},
                   {"hidden_capabilities", account.hidden_capabilities},
                   {"folder", folder_of(desk.settings, account.id)}},
                  format);

@@ -6,6 +6,7 @@
 #include "common/queue/change.h"
 #include "common/runtime/log.h"
 #include "common/store/fetch_cache.h"
+#include "deliver/local/sharing.h"
 #include "deliver/submit.h"
 
 namespace mailstead::deliver {
@@ -170,10 +171,17 @@ net::Task<ipc::ChangeAnswer> Intake::apply(AccountId account, store::Change chan
             message.file = static_cast<std::uint32_t>(transaction.files.size() - 1);
         }
     }
+    if (auto note = note_share(account, change.action)) transaction.parts.push_back(*std::move(note));
+    const auto drop = share_to_drop(*parts_.shares, account, change.action);
     transaction.parts.push_back({store::environment_of(account), store::encode(change), {}});
     commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
     const auto& result = outcome.back().result;
     if (!result) co_return failed(store::Failure(result.error()));
+    if (drop && was_last_grant(*result)) {
+        commit::Transaction tidy;
+        tidy.parts.push_back(part(*drop));
+        co_await submit(*parts_.engine, std::move(tidy));
+    }
     co_return ipc::ChangeAnswer{0, *result};
 }
 
@@ -250,6 +258,9 @@ ipc::Message Intake::answer_status() const {
 net::Task<ipc::Message> Intake::remove_account(ipc::Message request) {
     auto gone = ipc::AccountGone::decode(request.payload);
     if (!gone) co_return malformed<ipc::AccountGone>();
+    commit::Transaction forget;
+    forget.parts.push_back(part(store::ForgetSharer{gone->account}));
+    co_await submit(*parts_.engine, std::move(forget));
     const std::filesystem::path folder = parts_.data_dir / "accounts" / std::to_string(gone->account.value);
     auto work = [this, account = gone->account, folder]() -> Result<void> {
         parts_.reader->close(account);

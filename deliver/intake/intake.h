@@ -14,6 +14,7 @@
 #include "common/ledger/ledger.h"
 #include "common/queue/reader.h"
 #include "common/runtime/offload.h"
+#include "common/store/shares.h"
 #include "common/store/store.h"
 #include "deliver/auth/auth_service.h"
 #include "deliver/intake/message_bytes.h"
@@ -29,6 +30,7 @@ struct IntakeParts {
     Quotas* quotas = nullptr;
     const Reporter* reporter = nullptr;
     store::Reader* reader = nullptr;
+    const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
     runtime::OffloadPool* pool = nullptr;
     std::filesystem::path data_dir;

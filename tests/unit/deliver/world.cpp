@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/queue/change.h"
+#include "deliver/local/sharing.h"
 
 namespace mailstead::deliver::testing {
 
@@ -35,6 +36,7 @@ void World::open_engine(std::uint64_t reserved_space) {
     quotas_.reset();
     queue_reader_.reset();
     reader_.reset();
+    shares_.reset();
     engine_.reset();
     accounts_.emplace();
     commit::EngineOptions options;
@@ -45,6 +47,7 @@ void World::open_engine(std::uint64_t reserved_space) {
     engine_->add("account", *accounts_);
     engine_->add("queue", queue_participant_);
     engine_->add("ledger", ledger_participant_);
+    engine_->add("shares", shares_participant_);
     ASSERT_TRUE(engine_->start());
     reader_.emplace(store::ReaderOptions{.root = root(), .beside_engine = true});
     // The queue and the ledger exist from the first start on, as in the daemon.
@@ -52,8 +55,10 @@ void World::open_engine(std::uint64_t reserved_space) {
     touch.parts.push_back(
         {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(queue::Record{})), {}});
     touch.parts.push_back(ledger::part({}));
+    touch.parts.push_back(part(store::NoteShare{}));
     engine_->submit_and_wait(std::move(touch));
     queue_reader_.emplace(queue::QueueReader::open(root()).value());
+    shares_.emplace(root());
     make_intake({});
 }
 
@@ -71,6 +76,7 @@ void World::make_intake(const QueueLimits& limits) {
     parts.quotas = &*quotas_;
     parts.reporter = &*reporter_;
     parts.reader = &*reader_;
+    parts.shares = &*shares_;
     parts.queue = &*queue_reader_;
     parts.pool = &*pool_;
     parts.data_dir = root();

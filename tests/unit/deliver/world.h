@@ -48,6 +48,8 @@ public:
     void make_intake(const QueueLimits& limits);
     commit::Engine& engine() { return *engine_; }
     Intake& intake() { return *intake_; }
+    const store::SharesReader& shares() const { return *shares_; }
+    store::Reader& reader() { return *reader_; }
     const Reporter& reporter() const { return *reporter_; }
     std::filesystem::path root() const { return folder_.path() / "data"; }
 
@@ -83,8 +85,10 @@ private:
     std::optional<store::Accounts> accounts_;
     queue::QueueParticipant queue_participant_;
     ledger::LedgerParticipant ledger_participant_;
+    store::SharesParticipant shares_participant_;
     std::optional<commit::Engine> engine_;
     std::optional<store::Reader> reader_;
+    std::optional<store::SharesReader> shares_;
     std::optional<queue::QueueReader> queue_reader_;
     std::optional<Quotas> quotas_;
     std::optional<Reporter> reporter_;

@@ -66,6 +66,7 @@ TEST(AccessList, OwnerHasNoLine) {
 
 TEST(AccessList, EachChangeRaisesTheModSequenceOfTheAccount) {
     TestAccount account;
+    account.must<Done>(CreateAccount());
     const ModSeq before = account.snapshot().highest_modseq();
     account.must<AclSet>(set("Sent", kAnn, "lr"));
     const ModSeq after = account.snapshot().highest_modseq();

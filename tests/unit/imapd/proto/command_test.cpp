@@ -185,5 +185,18 @@ TEST(ImapCommand, TheOthers) {
     EXPECT_TRUE(parsed<OneMailbox>("a GETQUOTAROOT inbox").mailbox.is_inbox());
 }
 
+TEST(ImapCommand, AccessLists_Rfc4314_7) {
+    const auto set = parsed<AclArguments>("a SETACL inbox {4+}\r\n-ann +lr");
+    EXPECT_TRUE(set.mailbox.is_inbox());
+    EXPECT_EQ(set.identifier, "-ann");
+    EXPECT_EQ(set.rights, "+lr");
+    EXPECT_EQ(parsed<AclArguments>("a setacl A ann@example.org \"\"").rights, "");
+    EXPECT_EQ(parsed<AclArguments>("a DELETEACL A anyone").identifier, "anyone");
+    EXPECT_EQ(parsed<AclArguments>("a LISTRIGHTS A \"a b\"").identifier, "a b");
+    EXPECT_EQ(parsed<OneMailbox>("a GETACL A").mailbox.utf8(), "A");
+    EXPECT_EQ(parsed<OneMailbox>("a MYRIGHTS A").mailbox.utf8(), "A");
+    EXPECT_TRUE(parsed<List>("a LIST \"\" * RETURN (MYRIGHTS)").return_my_rights);
+}
+
 }  // namespace
 }  // namespace mailstead::imapd::proto

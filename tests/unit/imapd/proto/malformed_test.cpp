@@ -26,6 +26,8 @@ constexpr std::string_view kWellFormed[] = {
     "APPEND x (\\Seen) \"17-Jul-1996 02:44:25 -0700\" {3}\r\n",
     "GETQUOTA \"\"",
     "GETQUOTAROOT x",
+    "SETACL x {3+}\r\nann +lr",
+    "LISTRIGHTS x \"ann\"",
     "UID EXPUNGE 1:2",
     "SEARCH RETURN (MIN) CHARSET UTF-8 OR (SEEN NOT DRAFT) HEADER x y",
     "FETCH 1:* (FLAGS BODY.PEEK[1.HEADER.FIELDS (a b)]<0.5>) (CHANGEDSINCE 1)",
