@@ -54,7 +54,7 @@ public:
     // rights = astring of letters; "c" stands for "kx" and "d" for "te" (RFC 4314, 2.1.1). nullopt for
     // anything else, capitals too.
     static std::optional<Rights> parse(std::string_view letters);
-    // With "c" and "d" where one of their members is there, as clients of RFC 2086 expect.
+    // With "c" and "d" where one of their members is there, as older clients expect.
     std::string to_string() const;
 
     constexpr std::uint16_t bits() const { return bits_; }

@@ -1,4 +1,6 @@
 // From names to mailboxes: one's own, and those that others share (RFC 4314).
+#include <algorithm>
+
 #include "common/runtime/log.h"
 #include "imapd/session/session.h"
 
@@ -10,12 +12,19 @@ using store::Outcome;
 
 namespace {
 
+// Whoever shares everything with everybody must not make everybody's LIST long: what is beyond can be
+// selected by its name, but is not listed.
+constexpr std::size_t kListedOfOneOwner = 1'000;
+constexpr std::size_t kListedInAll = 10'000;
+
 // Those of one account that `who` may list.
 Outcome<void> add_shared(const store::AccountReader& owner, AccountId who, std::string_view address,
                          std::vector<Session::Foreign>& found) {
     TRY(now, owner.snapshot());
     TRY(granted, now.granted_to(who));
+    const std::size_t most = std::min(found.size() + kListedOfOneOwner, kListedInAll);
     for (const MailboxId id : granted) {
+        if (found.size() >= most) break;
         TRY(rights, now.rights(id, who));
         if (!rights.has(store::Right::lookup)) continue;
         TRY(mailbox, now.mailbox(id));
