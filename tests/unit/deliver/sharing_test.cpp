@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/deliver/world.h"
+
 namespace mailstead::deliver {
 namespace {
 
