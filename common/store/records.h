@@ -16,6 +16,7 @@
 //   references     message id                        how many entries of mailboxes share it, if more than one
 //   cache          message id                        fetch cache, without its rare part
 //   rare           message id                        the rare part, if the message has one
+//   headers        message id                        what SEARCH and SORT need: header_record.h
 //   threads        hash of a Message-ID              ThreadEntry
 //   metadata       mailbox (0: account), entry name  value
 #pragma once
@@ -40,7 +41,7 @@ inline constexpr std::uint32_t kFormat = 1;
 
 struct Databases {
     kv::Database meta, mailboxes, names, folders, subscriptions, messages, runs, unseen, deleted, changes,
-        expunged, renames, tasks, references, cache, rare, threads, metadata;
+        expunged, renames, tasks, references, cache, rare, threads, metadata, headers;
 };
 Result<Databases> open_databases(kv::Env& env);
 kv::EnvOptions index_options(kv::Access access);

@@ -121,6 +121,7 @@ Outcome<AccountInfo> Snapshot::account() const {
     info.quota_octets = record.quota_octets;
     info.quota_messages = record.quota_messages;
     info.highest_modseq = ModSeq(record.modseq);
+    info.last_message = MessageId(record.next_message - 1);
     return info;
 }
 
@@ -271,6 +272,11 @@ std::optional<CachedMessage> Snapshot::cached(MessageId message, const FieldRequ
             found->attach_rare(*part);
     }
     return found;
+}
+
+std::optional<HeaderRecord> Snapshot::header(MessageId message) const {
+    const auto record = state_->by_message(state_->headers, state_->index->db.headers, message);
+    return record ? HeaderRecord::read(*record) : std::nullopt;
 }
 
 // ---- annotations

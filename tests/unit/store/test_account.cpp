@@ -174,7 +174,8 @@ std::string TestAccount::dump() {
     static constexpr const char* kNames[] = {
         "meta",  "mailboxes",  "names",   "folders", "subscriptions", "messages",
         "runs",  "unseen",     "deleted", "changes", "expunged",      "renames",
-        "tasks", "references", "cache",   "rare",    "threads",       "metadata"};
+        "tasks", "references", "cache",   "rare",    "threads",       "metadata",
+        "headers"};
     std::string out;
     for (const char* database_name : kNames) {
         const auto database = env_->open_database(database_name).value();
