@@ -20,6 +20,7 @@
 #include "common/store/accounts.h"
 #include "deliver/intake/intake.h"
 #include "deliver/local/housekeeper.h"
+#include "deliver/local/text_indexer.h"
 #include "deliver/queue/runner.h"
 
 namespace mailstead::deliver {
@@ -85,6 +86,7 @@ struct Service::Parts {
     std::optional<commit::Engine> engine;
     std::optional<store::Reader> reader;
     std::optional<Housekeeper> housekeeper;
+    std::optional<TextIndexer> text_indexer;
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
 
@@ -111,6 +113,7 @@ void Service::Parts::committed(std::span<const std::string> environments) {
         if (!account) continue;
         changed.push_back({*account, {}, {}});
         if (housekeeper) housekeeper->changed(*account);
+        if (text_indexer) text_indexer->changed(*account);
     }
     if (!changed.empty()) notices->send(changed);
 }
@@ -128,6 +131,7 @@ Result<void> Service::Parts::start_engine() {
     engine->add("queue", queue_participant);
     engine->add("ledger", ledger_participant);
     housekeeper.emplace(settings.data_dir, *engine, *reader);
+    if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     TRY(report, engine->start());
     log::info("engine.recovered", {{"power_was_cut", report.power_was_cut},
                                    {"batches", report.batches_found},
@@ -142,6 +146,7 @@ Result<void> Service::Parts::start_engine() {
         if (!outcome.result) return outcome.result.error();
     }
     housekeeper->start();
+    if (text_indexer) text_indexer->start();
     return {};
 }
 
@@ -264,6 +269,7 @@ void Service::abort() {
 }
 
 void Service::close() {
+    if (parts_->text_indexer) parts_->text_indexer->stop();
     if (parts_->housekeeper) parts_->housekeeper->stop();
     if (parts_->engine) parts_->engine->stop();
 }

@@ -85,6 +85,9 @@ public:
     // The dense record for searching and sorting; in the order of message ids it walks, too. nullopt: none (a
     // message from before there were such records) or damaged; ask cached().
     std::optional<HeaderRecord> header(MessageId message) const;
+    // Whether some mailbox has, or had a moment ago, this message; and how many such messages there are.
+    bool exists(MessageId message) const;
+    Outcome<std::uint64_t> stored_messages() const;
     // Fault::non_existent when it was expunged, Fault::damaged when its file is gone. Finds files that move
     // at this moment, too.
     Outcome<OpenMessage> open_message(MailboxId mailbox, const MessageInfo& message) const;

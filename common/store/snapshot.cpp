@@ -279,6 +279,15 @@ std::optional<HeaderRecord> Snapshot::header(MessageId message) const {
     return record ? HeaderRecord::read(*record) : std::nullopt;
 }
 
+bool Snapshot::exists(MessageId message) const {
+    return state_->by_message(state_->cache, state_->index->db.cache, message).has_value();
+}
+
+Outcome<std::uint64_t> Snapshot::stored_messages() const {
+    TRY(count, state_->txn.count(state_->index->db.cache));
+    return count;
+}
+
 // ---- annotations
 
 Outcome<std::vector<Snapshot::Annotation>> Snapshot::metadata(const std::optional<MailboxName>& name) const {

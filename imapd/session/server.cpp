@@ -94,6 +94,7 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
               .pool = pool_,
               .counts = SessionCounts(settings.limits.sessions_per_account),
               .append_limit = settings.limits.message_size,
+              .fulltext = settings.imap.fulltext,
               .hidden_capabilities = [this](AccountId account) { return hidden_of(directory_, account); }} {}
 
 Server::~Server() = default;

@@ -57,6 +57,8 @@ public:
     // ---- for commands
     std::string& out() { return connection.out(); }
     store::Outcome<store::Snapshot> snapshot() const { return reader_->snapshot(); }
+    // For snapshots on other threads.
+    const store::AccountReader& reader() const { return *reader_; }
     net::Task<store::Outcome<store::ChangeResult>> apply(store::Action action);
     net::Task<store::Outcome<store::ChangeResult>> apply(store::Action action,
                                                          std::vector<FileDescriptor> files);

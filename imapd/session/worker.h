@@ -38,6 +38,7 @@ struct Shared {
     runtime::OffloadPool& pool;
     SessionCounts counts;
     std::uint64_t append_limit = 0;
+    bool fulltext = false;  // the accounts' full-text indexes are asked
     // Of the directory; any thread.
     std::function<std::vector<std::string>(AccountId)> hidden_capabilities;
     std::atomic<bool> recovered{false};  // deliver has brought the indexes in order since the machine started
@@ -62,6 +63,7 @@ public:
     void leave(AccountId account, Listening& session) override;
     runtime::OffloadPool& pool() override { return shared_.pool; }
     std::uint64_t append_limit() const override { return shared_.append_limit; }
+    std::optional<std::filesystem::path> fulltext_index(AccountId account) const override;
 
     // Wakes the sessions of an account, or all. On this worker's thread.
     void announce(AccountId account);

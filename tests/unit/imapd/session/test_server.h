@@ -28,9 +28,11 @@ public:
     void leave(AccountId account, Listening& session) override;
     runtime::OffloadPool& pool() override { return pool_; }
     std::uint64_t append_limit() const override { return 1'000'000; }
+    std::optional<std::filesystem::path> fulltext_index(AccountId) const override { return fulltext; }
 
     store::TestAccount account;
     std::vector<std::string> hidden;
+    std::optional<std::filesystem::path> fulltext;
     std::size_t max_sessions = 10;
     bool deliver_is_away = false;
     void announce();
