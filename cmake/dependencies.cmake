@@ -3,7 +3,7 @@ find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 
-foreach(module libsodium libcares lmdb libidn2 libseccomp zlib)
+foreach(module libsodium libcares lmdb libidn2 libseccomp zlib xapian-core)
   string(REGEX REPLACE "^lib" "" short ${module})
   pkg_check_modules(${short} REQUIRED IMPORTED_TARGET ${module})
 endforeach()

@@ -23,6 +23,7 @@
 #include "deliver/intake/intake.h"
 #include "deliver/local/housekeeper.h"
 #include "deliver/local/sharing.h"
+#include "deliver/local/text_indexer.h"
 #include "deliver/queue/runner.h"
 
 namespace mailstead::deliver {
@@ -89,6 +90,7 @@ struct Service::Parts {
     std::optional<store::Reader> reader;
     std::optional<store::SharesReader> shares;
     std::optional<Housekeeper> housekeeper;
+    std::optional<TextIndexer> text_indexer;
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
 
@@ -115,6 +117,7 @@ void Service::Parts::committed(std::span<const std::string> environments) {
         if (!account) continue;
         changed.push_back({*account, {}, {}});
         if (housekeeper) housekeeper->changed(*account);
+        if (text_indexer) text_indexer->changed(*account);
     }
     if (!changed.empty()) notices->send(changed);
 }
@@ -133,12 +136,14 @@ Result<void> Service::Parts::start_engine() {
     engine->add("ledger", ledger_participant);
     engine->add("shares", shares_participant);
     housekeeper.emplace(settings.data_dir, *engine, *reader);
+    if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     TRY(report, engine->start());
     log::info("engine.recovered", {{"power_was_cut", report.power_was_cut},
                                    {"batches", report.batches_found},
                                    {"applied", report.changes_applied},
                                    {"files_restored", report.files_restored}});
-    // The queue, the ledger and the table of shares exist from the first start on, for those who only read them.
+    // The queue, the ledger and the table of shares exist from the first start on, for those who only read
+    // them.
     commit::Transaction touch;
     touch.parts.push_back(
         {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(queue::Record{})), {}});
@@ -151,6 +156,7 @@ Result<void> Service::Parts::start_engine() {
     // Open as long as deliver runs, so that the engine and this reader share one environment.
     TRY_VOID(shares->sharers(store::kAnyone));
     housekeeper->start();
+    if (text_indexer) text_indexer->start();
     return {};
 }
 
@@ -275,6 +281,7 @@ void Service::abort() {
 }
 
 void Service::close() {
+    if (parts_->text_indexer) parts_->text_indexer->stop();
     if (parts_->housekeeper) parts_->housekeeper->stop();
     if (parts_->engine) parts_->engine->stop();
 }

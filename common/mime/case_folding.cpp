@@ -44,6 +44,13 @@ const Entry* find_entry(char32_t c) {
     return entry != end && entry->character == c ? entry : nullptr;
 }
 
+// Where the run of ASCII that begins at `at` ends.
+std::size_t end_of_ascii(std::string_view s, std::size_t at) {
+    while (at + 8 <= s.size() && is_all_ascii(s.substr(at, 8))) at += 8;
+    while (at < s.size() && static_cast<unsigned char>(s[at]) < 0x80) ++at;
+    return at;
+}
+
 }  // namespace
 
 std::string fold_for_search(std::string_view utf8) {
@@ -51,7 +58,11 @@ std::string fold_for_search(std::string_view utf8) {
     out.reserve(utf8.size());
     for (std::size_t at = 0; at < utf8.size();) {
         if (static_cast<unsigned char>(utf8[at]) < 0x80) {
-            out += text::to_upper(utf8[at++]);
+            const std::size_t end = end_of_ascii(utf8, at);
+            const std::size_t before = out.size();
+            out.append(utf8.substr(at, end - at));
+            for (std::size_t i = before; i < out.size(); ++i) out[i] = text::to_upper(out[i]);
+            at = end;
             continue;
         }
         const std::size_t begin = at;

@@ -48,8 +48,8 @@ std::string header_text(std::string_view header, std::size_t limit) {
 
 class TextWalk {
 public:
-    TextWalk(const Message& message, const std::function<bool(std::string_view)>& sink,
-             const TextBounds& bounds)
+    using Sink = std::function<bool(std::string_view, bool)>;
+    TextWalk(const Message& message, const Sink& sink, const TextBounds& bounds)
         : message_(message), sink_(sink), bounds_(bounds), left_(bounds.total) {}
 
     bool run(TextScope scope) {
@@ -58,9 +58,9 @@ public:
             const bool encapsulated =
                 part.parent != kNoPart && message_.part(part.parent).kind == PartKind::message;
             const bool with_header = scope == TextScope::whole || encapsulated;
-            if (with_header && !give(header_text(message_.header(i), limit()))) return false;
+            if (with_header && !give(header_text(message_.header(i), limit()), encapsulated)) return false;
             const bool with_body = part.kind == PartKind::leaf && part.is_text;
-            if (with_body && !give(decoded_text(message_, i, message_.body(i), limit()))) return false;
+            if (with_body && !give(decoded_text(message_, i, message_.body(i), limit()), true)) return false;
             if (left_ == 0) break;
         }
         return true;
@@ -69,13 +69,13 @@ public:
 private:
     std::size_t limit() const { return std::min(bounds_.part, left_); }
 
-    bool give(const std::string& piece) {
+    bool give(const std::string& piece, bool in_body) {
         left_ -= std::min(left_, piece.size());
-        return piece.empty() || sink_(piece);
+        return piece.empty() || sink_(piece, in_body);
     }
 
     const Message& message_;
-    const std::function<bool(std::string_view)>& sink_;
+    const Sink& sink_;
     const TextBounds& bounds_;
     std::size_t left_;
 };
@@ -84,7 +84,13 @@ private:
 
 bool text_of_message(const Message& message, TextScope scope,
                      const std::function<bool(std::string_view)>& sink, const TextBounds& bounds) {
-    return TextWalk(message, sink, bounds).run(scope);
+    const TextWalk::Sink walk_sink = [&](std::string_view piece, bool) { return sink(piece); };
+    return TextWalk(message, walk_sink, bounds).run(scope);
+}
+
+bool text_of_message(const Message& message, const std::function<bool(std::string_view, bool)>& sink,
+                     const TextBounds& bounds) {
+    return TextWalk(message, sink, bounds).run(TextScope::whole);
 }
 
 bool message_contains(const Message& message, TextScope scope, std::string_view folded_pattern,

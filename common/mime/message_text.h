@@ -25,6 +25,11 @@ enum class TextScope { body, whole };
 bool text_of_message(const Message& message, TextScope scope,
                      const std::function<bool(std::string_view)>& sink, const TextBounds& bounds = {});
 
+// The same pieces of the whole scope, each with whether SEARCH BODY looks at it, too.
+bool text_of_message(const Message& message,
+                     const std::function<bool(std::string_view piece, bool in_body)>& sink,
+                     const TextBounds& bounds = {});
+
 // Whether some piece of the text contains the pattern; `folded_pattern` comes from fold_for_search
 // (charset.h).
 bool message_contains(const Message& message, TextScope scope, std::string_view folded_pattern,

@@ -36,7 +36,7 @@ constexpr const char* kEverywhere[] = {
     // who and where we are
     "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups",
     "getpgrp", "getpgid", "getsid", "uname", "sysinfo", "getrusage", "times", "getrlimit", "setrlimit",
-    "prlimit64", "getrandom", "getcwd", "umask", "getpriority",
+    "prlimit64", "getrandom", "getcwd", "umask", "getpriority", "setpriority",
     // waiting for descriptors
     "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll",
     "ppoll", "select", "pselect6", "eventfd", "eventfd2", "timerfd_create", "timerfd_settime",

@@ -530,6 +530,17 @@ constexpr Row kImapRows[] = {
          draft.settings.imap.hidden_capabilities = upper_case(texts_of(value));
          return std::nullopt;
      }},
+    {.key = "fulltext",
+     .type = Type::boolean,
+     .default_toml = "true",
+     .readers = "imapd, deliver",
+     .help = "Keep an index of the words in every message, in data/accounts/*/fulltext, so that searches in texts take "
+             "milliseconds instead of seconds. It is made in the background and takes disk space, mostly less than "
+             "a fifth of the mail's. Answers are the same without it.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.imap.fulltext = std::get<bool>(value);
+         return std::nullopt;
+     }},
 };
 
 constexpr Row kLogRows[] = {

@@ -150,6 +150,8 @@ struct Smtp {
 struct Imap {
     // Capabilities that no client is offered; upper case. An account's own list is in the directory.
     std::vector<std::string> hidden_capabilities;
+    // Whether words are indexed, and the index is asked.
+    bool fulltext = true;
     friend bool operator==(const Imap&, const Imap&) = default;
 };
 

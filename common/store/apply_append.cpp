@@ -1,6 +1,7 @@
 // Delivery, APPEND, and foreign files taken in.
 #include "common/store/applier.h"
 #include "common/store/fetch_cache.h"
+#include "common/store/header_record.h"
 #include "common/store/maildir.h"
 
 namespace mailstead::store {
@@ -66,6 +67,8 @@ Outcome<Appended> Applier::arrive(Mailbox& mailbox, Arrival& arrival,
         TRY_VOID(txn_.put(db_.cache, number, cache.substr(0, rare), kv::PutMode::append));
         if (rare < cache.size())
             TRY_VOID(txn_.put(db_.rare, number, cache.substr(rare), kv::PutMode::append));
+        if (const auto cached = CachedMessage::read(cache))
+            TRY_VOID(txn_.put(db_.headers, number, build_header_record(*cached), kv::PutMode::append));
     }
     account_.messages += messages.size();
     account_.octets += arrival.octets;

@@ -43,6 +43,7 @@ Outcome<void> Applier::finish(std::uint64_t number, const Task& task) {
             if (task.last_reference) {
                 TRY_VOID(txn_.erase(db_.cache, key::number(task.file.message)));
                 TRY_VOID(txn_.erase(db_.rare, key::number(task.file.message)));
+                TRY_VOID(txn_.erase(db_.headers, key::number(task.file.message)));
             }
             if (context_.replaying()) {
                 TRY(path, path_of(task.file));

@@ -39,6 +39,7 @@ struct Snapshot::State {
     std::optional<kv::Cursor> messages;
     std::optional<kv::Cursor> cache;
     std::optional<kv::Cursor> rare;
+    std::optional<kv::Cursor> headers;
 };
 
 // In a snapshot: where the file of a message may lie, best guess first. Paths relative to the data folder.

@@ -17,6 +17,7 @@
 #include "common/store/failure.h"
 #include "common/store/fetch_cache.h"
 #include "common/store/function_ref.h"
+#include "common/store/header_record.h"
 #include "common/store/rights.h"
 #include "common/store/uid_set.h"
 #include "common/store/values.h"
@@ -90,6 +91,12 @@ public:
     // The same, ready for append_fields() with this request: rare fields are fetched as well when it names
     // some.
     std::optional<CachedMessage> cached(MessageId message, const FieldRequest& request) const;
+    // The dense record for searching and sorting; in the order of message ids it walks, too. nullopt: none (a
+    // message from before there were such records) or damaged; ask cached().
+    std::optional<HeaderRecord> header(MessageId message) const;
+    // Whether some mailbox has, or had a moment ago, this message; and how many such messages there are.
+    bool exists(MessageId message) const;
+    Outcome<std::uint64_t> stored_messages() const;
     // Fault::non_existent when it was expunged, Fault::damaged when its file is gone. Finds files that move
     // at this moment, too.
     Outcome<OpenMessage> open_message(MailboxId mailbox, const MessageInfo& message) const;

@@ -14,15 +14,16 @@ kv::EnvOptions index_options(kv::Access access) {
 }
 
 Result<Databases> open_databases(kv::Env& env) {
-    TRY(list, env.open_databases({"meta", "mailboxes", "names", "folders", "subscriptions", "messages",
-                                  "runs", "unseen", "deleted", "changes", "expunged", "renames", "tasks",
-                                  "references", "cache", "rare", "threads", "metadata", "acl", "grants"}));
+    TRY(list, env.open_databases({"meta",  "mailboxes",  "names",   "folders", "subscriptions", "messages",
+                                  "runs",  "unseen",     "deleted", "changes", "expunged",      "renames",
+                                  "tasks", "references", "cache",   "rare",    "threads",       "metadata",
+                                  "acl",   "grants",     "headers"}));
     Databases d;
     std::size_t n = 0;
-    for (kv::Database* database : {&d.meta, &d.mailboxes, &d.names, &d.folders, &d.subscriptions, &d.messages,
-                                   &d.runs, &d.unseen, &d.deleted, &d.changes, &d.expunged, &d.renames,
-                                   &d.tasks, &d.references, &d.cache, &d.rare, &d.threads, &d.metadata,
-                                   &d.acl, &d.grants}) {
+    for (kv::Database* database :
+         {&d.meta,   &d.mailboxes, &d.names,   &d.folders,  &d.subscriptions, &d.messages, &d.runs,
+          &d.unseen, &d.deleted,   &d.changes, &d.expunged, &d.renames,       &d.tasks,    &d.references,
+          &d.cache,  &d.rare,      &d.threads, &d.metadata, &d.acl,           &d.grants,   &d.headers}) {
         *database = list[n++];
     }
     return d;

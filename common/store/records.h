@@ -16,10 +16,11 @@
 //   references     message id                        how many entries of mailboxes share it, if more than one
 //   cache          message id                        fetch cache, without its rare part
 //   rare           message id                        the rare part, if the message has one
+//   headers        message id                        what SEARCH and SORT need: header_record.h
 //   threads        hash of a Message-ID              ThreadEntry
 //   metadata       mailbox (0: account), entry name  value
-//   acl            mailbox, account, sign            rights: access lists (account 0: anyone; sign 1: negative)
-//   grants         account, mailbox                  - : where `acl` has a line for the account
+//   acl            mailbox, account, sign            rights: access lists (account 0: anyone; sign 1:
+//   negative) grants         account, mailbox                  - : where `acl` has a line for the account
 #pragma once
 
 #include <array>
@@ -43,7 +44,7 @@ inline constexpr std::uint32_t kFormat = 1;
 
 struct Databases {
     kv::Database meta, mailboxes, names, folders, subscriptions, messages, runs, unseen, deleted, changes,
-        expunged, renames, tasks, references, cache, rare, threads, metadata, acl, grants;
+        expunged, renames, tasks, references, cache, rare, threads, metadata, acl, grants, headers;
 };
 Result<Databases> open_databases(kv::Env& env);
 kv::EnvOptions index_options(kv::Access access);

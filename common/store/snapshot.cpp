@@ -121,6 +121,7 @@ Outcome<AccountInfo> Snapshot::account() const {
     info.quota_octets = record.quota_octets;
     info.quota_messages = record.quota_messages;
     info.highest_modseq = ModSeq(record.modseq);
+    info.last_message = MessageId(record.next_message - 1);
     return info;
 }
 
@@ -324,6 +325,20 @@ std::optional<CachedMessage> Snapshot::cached(MessageId message, const FieldRequ
             found->attach_rare(*part);
     }
     return found;
+}
+
+std::optional<HeaderRecord> Snapshot::header(MessageId message) const {
+    const auto record = state_->by_message(state_->headers, state_->index->db.headers, message);
+    return record ? HeaderRecord::read(*record) : std::nullopt;
+}
+
+bool Snapshot::exists(MessageId message) const {
+    return state_->by_message(state_->cache, state_->index->db.cache, message).has_value();
+}
+
+Outcome<std::uint64_t> Snapshot::stored_messages() const {
+    TRY(count, state_->txn.count(state_->index->db.cache));
+    return count;
 }
 
 // ---- annotations

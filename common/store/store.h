@@ -3,11 +3,12 @@
 // environment_of(account).
 #pragma once
 
-#include "common/store/change.h"       // IWYU pragma: export
-#include "common/store/failure.h"      // IWYU pragma: export
-#include "common/store/fetch_cache.h"  // IWYU pragma: export
-#include "common/store/flags.h"        // IWYU pragma: export
-#include "common/store/reader.h"       // IWYU pragma: export
-#include "common/store/rights.h"       // IWYU pragma: export
-#include "common/store/uid_set.h"      // IWYU pragma: export
-#include "common/store/values.h"       // IWYU pragma: export
+#include "common/store/change.h"         // IWYU pragma: export
+#include "common/store/failure.h"        // IWYU pragma: export
+#include "common/store/fetch_cache.h"    // IWYU pragma: export
+#include "common/store/flags.h"          // IWYU pragma: export
+#include "common/store/header_record.h"  // IWYU pragma: export
+#include "common/store/reader.h"         // IWYU pragma: export
+#include "common/store/rights.h"         // IWYU pragma: export
+#include "common/store/uid_set.h"        // IWYU pragma: export
+#include "common/store/values.h"         // IWYU pragma: export

@@ -66,6 +66,7 @@ struct AccountInfo {
     std::uint64_t quota_messages = 0;  // 0: no limit
     // Rises with every change of the account: an unchanged value means that nothing has to be read again.
     ModSeq highest_modseq;
+    MessageId last_message;  // the highest that was ever given to a message; 0: none yet
 };
 
 // The level under which imapd shows the mailboxes of other accounts: none of one's own is made there.

@@ -7,11 +7,16 @@
 
 namespace mailstead::imapd {
 
+// Whether all of it will be looked at.
+enum class Prefault : bool { no, yes };
+
 // Message files never change once they are in the store, so that mapping them is safe.
 class MappedFile {
 public:
-    MappedFile(int fd, std::uint64_t size) : size_(static_cast<std::size_t>(size)) {
-        if (size_ != 0) address_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    MappedFile(int fd, std::uint64_t size, Prefault prefault = Prefault::yes)
+        : size_(static_cast<std::size_t>(size)) {
+        const int flags = MAP_PRIVATE | (prefault == Prefault::yes ? MAP_POPULATE : 0);
+        if (size_ != 0) address_ = ::mmap(nullptr, size_, PROT_READ, flags, fd, 0);
     }
     ~MappedFile() {
         if (ok() && size_ != 0) ::munmap(address_, size_);

@@ -7,7 +7,6 @@
 #include "common/mime/date_time.h"
 #include "common/mime/encoded_word.h"
 #include "common/mime/headers.h"
-#include "common/mime/message_text.h"
 #include "imapd/commands/ids.h"
 #include "imapd/proto/flags.h"
 
@@ -74,11 +73,34 @@ void plan_header(SearchNode& node, const SearchKey& key) {
     const std::string names[] = {key.field};
     store::FieldRequest request(names);
     if (request.is_covered()) node.request.emplace(std::move(request));
+    node.header_text = store::header_text_of(key.field);
 }
 
-}  // namespace
+// What it takes to test one message, in rising order.
+enum class Cost : std::uint8_t { entry, record, cache, rare_cache, header, file };
 
-SearchNode plan_search(const SearchKey& key, const SearchContext& context) {
+Cost cost_of(const SearchNode& node) {
+    switch (node.op) {
+        case SearchOp::sent_before:
+        case SearchOp::sent_on:
+        case SearchOp::sent_since:
+            return Cost::record;
+        case SearchOp::header:
+            if (node.header_text) return Cost::record;
+            if (!node.request) return Cost::header;
+            return node.request->wants_rare() ? Cost::rare_cache : Cost::cache;
+        case SearchOp::body:
+        case SearchOp::text:
+            return node.indexed ? Cost::entry : Cost::file;
+        default:
+            break;
+    }
+    Cost most = Cost::entry;
+    for (const SearchNode& child : node.children) most = std::max(most, cost_of(child));
+    return most;
+}
+
+SearchNode plan_key(const SearchKey& key, const SearchContext& context) {
     SearchNode node;
     node.op = key.op;
     node.number = key.number;
@@ -107,13 +129,28 @@ SearchNode plan_search(const SearchKey& key, const SearchContext& context) {
         case SearchOp::text:
             node.pattern = mime::fold_for_search(key.text);
             node.plain_pattern = text::is_ascii(key.text);
+            if (key.op != SearchOp::header) node.text = std::make_shared<mime::TextPattern>(node.pattern);
             break;
         default:
             if (key.day.ok()) node.begin = std::chrono::sys_days(key.day).time_since_epoch().count() * kDay;
             break;
     }
-    for (const SearchKey& child : key.children) node.children.push_back(plan_search(child, context));
+    for (const SearchKey& child : key.children) node.children.push_back(plan_key(child, context));
     return node;
+}
+
+}  // namespace
+
+SearchNode plan_search(const SearchKey& key, const SearchContext& context) {
+    SearchNode plan = plan_key(key, context);
+    order_by_cost(plan);
+    return plan;
+}
+
+void order_by_cost(SearchNode& node) {
+    for (SearchNode& child : node.children) order_by_cost(child);
+    std::stable_sort(node.children.begin(), node.children.end(),
+                     [](const SearchNode& a, const SearchNode& b) { return cost_of(a) < cost_of(b); });
 }
 
 Match SearchSubject::test(const SearchNode& node) {
@@ -193,34 +230,62 @@ Match SearchSubject::test_any_of(const SearchNode& node) {
     return any;
 }
 
+namespace {
+
+std::int64_t local_day(const store::CachedMessage::SentDate& sent) {
+    return day_of(sent.utc_seconds + std::int64_t{sent.offset_minutes} * 60);
+}
+
+}  // namespace
+
 // RFC 9051, 6.4.4: the day as the sender wrote it, time and zone aside.
 Match SearchSubject::test_sent(const SearchNode& node) {
-    if (message_ != nullptr) {
-        const auto value = mime::find_value(message_->header(mime::kRootPart), "Date");
-        const auto date =
-            value ? mime::parse_message_date(*value) : Parsed<mime::DateTime>(ParseError("no date", 0));
-        if (!date) return Match::no;
-        return test_day(std::chrono::sys_days(date->local_date()).time_since_epoch().count() * kDay,
-                        node.begin, node.op);
+    if (const store::HeaderRecord* dense = record()) {
+        const auto sent = dense->sent_date();
+        return sent ? test_day(local_day(*sent), node.begin, node.op) : Match::no;
     }
-    if (cached() == nullptr) return Match::unknown;
-    const auto sent = cached()->sent_date();
-    if (!sent) return Match::no;
-    return test_day(day_of(sent->utc_seconds + std::int64_t{sent->offset_minutes} * 60), node.begin, node.op);
+    if (const store::CachedMessage* usual = cached()) {
+        const auto sent = usual->sent_date();
+        return sent ? test_day(local_day(*sent), node.begin, node.op) : Match::no;
+    }
+    if (content_ == nullptr) return Match::unknown;
+    const auto header = content_->header();
+    const auto value = header ? mime::find_value(*header, "Date") : std::nullopt;
+    if (!value) return Match::no;
+    const auto date = mime::parse_message_date(*value);
+    if (!date) return Match::no;
+    return test_day(std::chrono::sys_days(date->local_date()).time_since_epoch().count() * kDay, node.begin,
+                    node.op);
 }
 
 Match SearchSubject::test_header(const SearchNode& node) {
-    if (message_ != nullptr) return to_match(contains(node, message_->header(mime::kRootPart)));
-    if (!node.request) return Match::unknown;
+    if (node.header_text) {
+        const store::HeaderRecord* dense = record();
+        if (dense != nullptr) {
+            if (!dense->has(*node.header_text)) return Match::no;
+            if (node.pattern.empty()) return Match::yes;
+            if (const auto text = dense->text(*node.header_text))
+                return to_match(text->find(node.pattern) != std::string_view::npos);
+        }
+    }
+    if (node.request) {
+        if (const auto match = test_cached_header(node)) return *match;
+    }
+    if (content_ == nullptr) return Match::unknown;
+    const auto header = content_->header();
+    return to_match(header && contains(node, *header));
+}
+
+std::optional<Match> SearchSubject::test_cached_header(const SearchNode& node) {
     // Fields that lie apart are fetched for this key alone.
     std::optional<store::CachedMessage> with_rare;
-    if (node.request->wants_rare()) with_rare = snapshot_->cached(info_.message, *node.request);
-    const store::CachedMessage* record =
+    if (node.request->wants_rare()) with_rare = snapshot_.cached(info_.message, *node.request);
+    const store::CachedMessage* usual =
         node.request->wants_rare() ? (with_rare ? &*with_rare : nullptr) : cached();
-    if (record == nullptr) return Match::unknown;
+    if (usual == nullptr) return std::nullopt;
     thread_local std::string fields;
     fields.clear();
-    if (!record->append_fields(fields, *node.request)) return Match::unknown;
+    if (!usual->append_fields(fields, *node.request)) return std::nullopt;
     return to_match(contains(node, fields));
 }
 
@@ -232,7 +297,7 @@ bool SearchSubject::contains(const SearchNode& node, std::string_view fields) co
         const std::string_view body = field->body;
         const bool plain = node.plain_pattern && text::is_ascii(body) && !mime::has_encoded_word(body) &&
                            body.find('\n') == std::string_view::npos;
-        if (plain ? text::ifind(body, node.pattern) != std::string_view::npos
+        if (plain ? text::ifind(text::trim(body), node.pattern) != std::string_view::npos
                   : mime::fold_for_search(mime::decode_encoded_words(field->value())).find(node.pattern) !=
                         std::string::npos) {
             return true;
@@ -241,16 +306,28 @@ bool SearchSubject::contains(const SearchNode& node, std::string_view fields) co
     return false;
 }
 
-Match SearchSubject::test_text(const SearchNode& node) const {
-    if (node.pattern.empty()) return Match::yes;
-    if (message_ == nullptr) return Match::unknown;
+Match SearchSubject::test_text(const SearchNode& node) {
+    if (node.text->empty()) return Match::yes;
+    if (node.indexed && info_.message.value <= node.indexed->high) {
+        if (!node.indexed->possible.contains(info_.message.value)) return Match::no;
+        if (node.indexed->certain.contains(info_.message.value)) return Match::yes;
+    }
+    if (content_ == nullptr) return Match::unknown;
     const auto scope = node.op == SearchOp::body ? mime::TextScope::body : mime::TextScope::whole;
-    return to_match(mime::message_contains(*message_, scope, node.pattern));
+    return to_match(content_->contains(scope, *node.text));
+}
+
+const store::HeaderRecord* SearchSubject::record() {
+    if (!record_read_) {
+        record_ = snapshot_.header(info_.message);
+        record_read_ = true;
+    }
+    return record_ ? &*record_ : nullptr;
 }
 
 const store::CachedMessage* SearchSubject::cached() {
     if (!cache_read_) {
-        cached_ = snapshot_->cached(info_.message);
+        cached_ = snapshot_.cached(info_.message);
         cache_read_ = true;
     }
     return cached_ ? &*cached_ : nullptr;
@@ -262,32 +339,65 @@ bool is_flag(const SearchNode& node, proto::SystemFlag flag) {
     return node.op == SearchOp::flag && node.number == static_cast<std::uint64_t>(flag);
 }
 
-// Whether the key was answered by narrowing.
-store::Outcome<bool> narrow_by(const SearchNode& key, const store::Snapshot& snapshot, MailboxId mailbox,
-                               store::UidSet& candidates) {
-    if (key.op == SearchOp::all) return true;
-    if (key.op == SearchOp::none) {
-        candidates.clear();
-        return true;
+// Answers keys by sets of UIDs, as far as the index keeps such.
+class SetAlgebra {
+public:
+    SetAlgebra(const store::Snapshot& snapshot, MailboxId mailbox, const store::UidSet& universe)
+        : snapshot_(snapshot), mailbox_(mailbox), universe_(universe) {}
+
+    // Which of the universe match; nullopt when sets cannot tell.
+    store::Outcome<std::optional<store::UidSet>> solve(const SearchNode& node) const {
+        switch (node.op) {
+            case SearchOp::all:
+                return std::optional(universe_);
+            case SearchOp::none:
+                return std::optional(store::UidSet());
+            case SearchOp::sequence:
+            case SearchOp::uid:
+                return std::optional(universe_.intersected(node.set));
+            case SearchOp::flag:
+                return solve_flag(node);
+            case SearchOp::negation: {
+                TRY(inner, solve(node.children.front()));
+                if (inner) inner = universe_.without(*inner);
+                return inner;
+            }
+            case SearchOp::all_of:
+            case SearchOp::any_of:
+                return solve_children(node);
+            default:
+                return std::optional<store::UidSet>();
+        }
     }
-    if (key.op == SearchOp::sequence || key.op == SearchOp::uid) {
-        candidates = candidates.intersected(key.set);
-        return true;
+
+private:
+    store::Outcome<std::optional<store::UidSet>> solve_flag(const SearchNode& node) const {
+        if (is_flag(node, proto::SystemFlag::seen)) {
+            TRY(unseen, snapshot_.unseen(mailbox_));
+            return std::optional(universe_.without(unseen));
+        }
+        if (is_flag(node, proto::SystemFlag::deleted)) {
+            TRY(deleted, snapshot_.deleted(mailbox_));
+            return std::optional(universe_.intersected(deleted));
+        }
+        return std::optional<store::UidSet>();
     }
-    const bool negated = key.op == SearchOp::negation;
-    const SearchNode& inner = negated ? key.children.front() : key;
-    if (is_flag(inner, proto::SystemFlag::seen)) {
-        TRY(unseen, snapshot.unseen(mailbox));
-        candidates = negated ? candidates.intersected(unseen) : candidates.without(unseen);
-        return true;
+
+    store::Outcome<std::optional<store::UidSet>> solve_children(const SearchNode& node) const {
+        const bool all = node.op == SearchOp::all_of;
+        store::UidSet result = all ? universe_ : store::UidSet();
+        for (const SearchNode& child : node.children) {
+            TRY(part, solve(child));
+            if (!part) return std::optional<store::UidSet>();
+            result = all ? result.intersected(*part) : result.united(*part);
+        }
+        return std::optional(std::move(result));
     }
-    if (is_flag(inner, proto::SystemFlag::deleted)) {
-        TRY(deleted, snapshot.deleted(mailbox));
-        candidates = negated ? candidates.without(deleted) : candidates.intersected(deleted);
-        return true;
-    }
-    return false;
-}
+
+    const store::Snapshot& snapshot_;
+    MailboxId mailbox_;
+    const store::UidSet& universe_;
+};
 
 }  // namespace
 
@@ -301,8 +411,12 @@ store::Outcome<bool> narrow(SearchNode& node, const store::Snapshot& snapshot, M
     }
     std::vector<SearchNode> left;
     for (SearchNode& child : node.children) {
-        TRY(answered, narrow_by(child, snapshot, mailbox, candidates));
-        if (!answered) left.push_back(std::move(child));
+        TRY(answer, SetAlgebra(snapshot, mailbox, candidates).solve(child));
+        if (answer) {
+            candidates = *std::move(answer);
+        } else {
+            left.push_back(std::move(child));
+        }
     }
     node.children = std::move(left);
     return node.children.empty();

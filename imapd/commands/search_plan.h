@@ -2,17 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/fulltext/text_index.h"
+#include "common/mime/text_search.h"
 #include "common/store/store.h"
+#include "imapd/commands/search_content.h"
 #include "imapd/proto/search_key.h"
-
-namespace mailstead::mime {
-class Message;
-}
 
 namespace mailstead::imapd::commands {
 
@@ -24,9 +24,12 @@ struct SearchNode {
     std::int64_t begin = 0;  // seconds: the day asked for is [begin, begin + 86400)
     int keyword = -1;
     std::string field;
-    std::string pattern;                         // folded
-    bool plain_pattern = false;                  // ASCII: plain text may be compared as it is
-    std::optional<store::FieldRequest> request;  // header, when the cache holds the field
+    std::string pattern;                              // folded
+    bool plain_pattern = false;                       // ASCII: plain text may be compared as it is
+    std::optional<store::FieldRequest> request;       // header, when the cache holds the field
+    std::optional<store::HeaderText> header_text;     // header, when records hold the field
+    std::shared_ptr<const mime::TextPattern> text;    // body, text
+    std::shared_ptr<const fulltext::Answer> indexed;  // body, text: what the full-text index knows of it
     store::UidSet set;
     std::vector<SearchNode> children;
 };
@@ -40,16 +43,20 @@ struct SearchContext {
     AccountId id_scope;  // see Place
 };
 
+// In conjunctions and alternatives the keys that cost least come first.
 SearchNode plan_search(const proto::SearchKey& key, const SearchContext& context);
+// Again, when what keys cost has changed.
+void order_by_cost(SearchNode& node);
 
-// A message under test. From the index alone some keys stay unknown; with the parsed message none does.
+// A message under test. From the index alone some keys stay unknown; with its content at hand none does.
 class SearchSubject {
 public:
-    SearchSubject(const store::MessageInfo& info, const store::Snapshot& snapshot)
-        : info_(info), snapshot_(&snapshot) {}
-    SearchSubject(const store::MessageInfo& info, const mime::Message& message)
-        : info_(info), message_(&message) {}
+    // `content`, if there is one, stands at the same message.
+    SearchSubject(const store::MessageInfo& info, const store::Snapshot& snapshot,
+                  SearchContent* content = nullptr)
+        : info_(info), snapshot_(snapshot), content_(content) {}
 
+    // Index first: dense records before the fetch cache, and that before the file.
     Match test(const SearchNode& node);
 
 private:
@@ -57,19 +64,23 @@ private:
     Match test_any_of(const SearchNode& node);
     Match test_sent(const SearchNode& node);
     Match test_header(const SearchNode& node);
-    Match test_text(const SearchNode& node) const;
+    Match test_text(const SearchNode& node);
+    std::optional<Match> test_cached_header(const SearchNode& node);
     bool contains(const SearchNode& node, std::string_view fields) const;
+    const store::HeaderRecord* record();
     const store::CachedMessage* cached();
 
     const store::MessageInfo& info_;
-    const store::Snapshot* snapshot_ = nullptr;
-    const mime::Message* message_ = nullptr;
+    const store::Snapshot& snapshot_;
+    SearchContent* content_;
+    std::optional<store::HeaderRecord> record_;
     std::optional<store::CachedMessage> cached_;
+    bool record_read_ = false;
     bool cache_read_ = false;
 };
 
-// Takes keys that sets of the index answer out of the conjunction at the top and narrows `candidates` by
-// them. Whether nothing is left to test.
+// Takes keys that sets of the index answer, alone or joined by AND, OR and NOT, out of the conjunction at the
+// top and narrows `candidates`, which are messages of the mailbox, by them. Whether nothing is left to test.
 store::Outcome<bool> narrow(SearchNode& node, const store::Snapshot& snapshot, MailboxId mailbox,
                             store::UidSet& candidates);
 

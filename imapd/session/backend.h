@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,8 @@ public:
 
     // For reading files that are not in memory, and for parsing.
     virtual runtime::OffloadPool& pool() = 0;
+    // Where the full-text index of an account lies; nullopt: do not ask it.
+    virtual std::optional<std::filesystem::path> fulltext_index(AccountId) const { return std::nullopt; }
     // Bytes of the largest message that APPEND takes.
     virtual std::uint64_t append_limit() const = 0;
 };

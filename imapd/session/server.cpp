@@ -101,6 +101,7 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
               .pool = pool_,
               .counts = SessionCounts(settings.limits.sessions_per_account),
               .append_limit = settings.limits.message_size,
+              .fulltext = settings.imap.fulltext,
               .hidden_capabilities = [this](AccountId account) { return hidden_of(directory_, account); },
               .account_of = [this](std::string_view login) { return imapd::account_of(directory_, login); },
               .address_of = [this](AccountId account) { return imapd::address_of(directory_, account); }} {}

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "common/commit/engine.h"
+#include "common/fulltext/account_indexer.h"
 
 namespace mailstead::imapd {
 
@@ -93,6 +94,11 @@ Result<FileDescriptor> Worker::new_message_file() {
 
 std::vector<std::string> Worker::hidden_capabilities(AccountId account) {
     return shared_.hidden_capabilities(account);
+}
+
+std::optional<std::filesystem::path> Worker::fulltext_index(AccountId account) const {
+    if (!shared_.fulltext) return std::nullopt;
+    return fulltext::index_directory(shared_.data_dir, account);
 }
 
 bool Worker::join(AccountId account, Listening& session) {

@@ -41,6 +41,7 @@ struct Shared {
     runtime::OffloadPool& pool;
     SessionCounts counts;
     std::uint64_t append_limit = 0;
+    bool fulltext = false;  // the accounts' full-text indexes are asked
     // Of the directory; any thread.
     std::function<std::vector<std::string>(AccountId)> hidden_capabilities;
     // Of the directory; any thread. See Backend.
@@ -74,6 +75,7 @@ public:
     store::Outcome<bool> is_sharer(AccountId owner, AccountId with) override;
     runtime::OffloadPool& pool() override { return shared_.pool; }
     std::uint64_t append_limit() const override { return shared_.append_limit; }
+    std::optional<std::filesystem::path> fulltext_index(AccountId account) const override;
 
     // Wakes the sessions of an account, or all. On this worker's thread.
     void announce(AccountId account);

@@ -31,6 +31,7 @@ ARROWS = {
     "common/commit": ["common/kv"],
     "common/directory": ["common/kv", "common/address", "common/sasl", "common/directory/routing"],
     "common/store": ["common/commit", "common/kv", "common/mime"],
+    "common/fulltext": ["common/store", "common/mime"],
     "common/queue": ["common/commit", "common/ipc", "common/address"],  # an entry holds the envelope as it came over the socket
     "common/ledger": ["common/commit", "common/ipc", "common/address"],  # likewise its events
     # With Asio.
@@ -41,10 +42,10 @@ ARROWS = {
     # Programs.
     "smtpd": ["smtpd/core", "common/smtp", "common/mailauth", "common/sasl", "common/directory", "common/dns", "common/ipc",
               "common/net", "common/runtime"],
-    "deliver": ["deliver/relay/client_core", "deliver/relay/route", "deliver/queue/retry", "common/store", "common/queue",
+    "deliver": ["deliver/relay/client_core", "deliver/relay/route", "deliver/queue/retry", "common/store", "common/fulltext", "common/queue",
                 "common/ledger", "common/directory", "common/smtp", "common/mailauth", "common/sasl", "common/dns", "common/ipc",
                 "common/net", "common/runtime"],
-    "imapd": ["imapd/proto", "common/store", "common/directory", "common/sasl", "common/ipc", "common/net", "common/runtime"],
+    "imapd": ["imapd/proto", "common/store", "common/fulltext", "common/directory", "common/sasl", "common/ipc", "common/net", "common/runtime"],
     "admin": ["common/store", "common/queue", "common/ledger", "common/directory", "common/smtp", "common/mailauth",
               "common/sasl", "common/dns", "common/ipc", "common/net", "common/runtime"],
 }

@@ -170,12 +170,18 @@ void TestAccount::follow() {
     throw std::runtime_error("the follower never ends");
 }
 
+void TestAccount::forget_headers() {
+    const auto database = env_->open_database("headers").value();
+    auto transaction = env_->write().value();
+    transaction.clear(database).value();
+    transaction.commit().value();
+}
+
 std::string TestAccount::dump() {
     static constexpr const char* kNames[] = {
-        "meta",  "mailboxes",  "names",   "folders", "subscriptions", "messages",
-        "runs",  "unseen",     "deleted", "changes", "expunged",      "renames",
-        "tasks", "references", "cache",   "rare",    "threads",       "metadata",
-        "acl",   "grants"};
+        "meta",   "mailboxes", "names",   "folders",  "subscriptions", "messages", "runs",
+        "unseen", "deleted",   "changes", "expunged", "renames",       "tasks",    "references",
+        "cache",  "rare",      "threads", "metadata", "acl",           "grants",   "headers"};
     std::string out;
     for (const char* database_name : kNames) {
         const auto database = env_->open_database(database_name).value();

@@ -69,6 +69,9 @@ public:
     // Changes of the index alone, when a test wants many messages.
     bool write_files = true;
 
+    // As messages are that came before there were such records.
+    void forget_headers();
+
     void reopen();
     // Closes everything, for those who work on the files.
     void close();

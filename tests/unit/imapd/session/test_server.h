@@ -40,12 +40,14 @@ public:
         return pool_;
     }
     std::uint64_t append_limit() const override { return 1'000'000; }
+    std::optional<std::filesystem::path> fulltext_index(AccountId) const override { return fulltext; }
 
     store::TestAccount account;  // of joe@example.org
     // One more account; the first one gets the id 8.
     store::TestAccount& add_account(const std::string& address);
     store::TestAccount& at(AccountId id);
     std::vector<std::string> hidden;
+    std::optional<std::filesystem::path> fulltext;
     std::size_t max_sessions = 10;
     bool deliver_is_away = false;
     // How often a session asked for the pool: while none did, nothing runs there.

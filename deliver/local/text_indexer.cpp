@@ -1,0 +1,143 @@
+#include "deliver/local/text_indexer.h"
+
+#include <algorithm>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/base/text.h"
+#include "common/runtime/log.h"
+
+namespace mailstead::deliver {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kSettle = 2s;            // after a change, until the messages are counted
+constexpr auto kAtStart = 10s;          // until accounts are looked at that may be behind from before
+constexpr auto kLongest = 10min;        // that a message waits for company
+constexpr auto kAfterFailure = 15min;   // a full disk, most likely
+constexpr std::uint64_t kEnough = 200;  // messages that make a commit worth its flushes
+constexpr int kNice = 15;
+
+}  // namespace
+
+TextIndexer::TextIndexer(std::filesystem::path data_dir, store::Reader& reader)
+    : data_dir_(std::move(data_dir)), reader_(reader) {}
+
+TextIndexer::~TextIndexer() {
+    stop();
+}
+
+void TextIndexer::start() {
+    find_accounts();
+    thread_ = std::thread([this] { run(); });
+}
+
+void TextIndexer::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+bool TextIndexer::is_stopping() {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+}
+
+void TextIndexer::changed(AccountId account) {
+    const auto at = Clock::now();
+    bool sooner = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto [entry, added] = waiting_.emplace(account, Waiting{at, at + kSettle});
+        sooner = added;
+        if (entry->second.look > at + kSettle && entry->second.look <= entry->second.since + kLongest) {
+            entry->second.look = at + kSettle;
+            sooner = true;
+        }
+    }
+    if (sooner) wake_.notify_one();
+}
+
+// What was not indexed when the last run ended.
+void TextIndexer::find_accounts() {
+    const auto at = Clock::now();
+    std::error_code error;
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : std::filesystem::directory_iterator(data_dir_ / "accounts", error)) {
+        const auto id = text::parse_number<std::uint32_t>(entry.path().filename().string());
+        if (id) waiting_.emplace(AccountId(*id), Waiting{at - kLongest, at + kAtStart});
+    }
+}
+
+void TextIndexer::run() {
+    // Of this thread alone, on Linux.
+    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        const auto next =
+            std::min_element(waiting_.begin(), waiting_.end(),
+                             [](const auto& a, const auto& b) { return a.second.look < b.second.look; });
+        if (next == waiting_.end()) {
+            wake_.wait(lock);
+            continue;
+        }
+        const auto look = next->second.look;
+        if (look > Clock::now()) {
+            wake_.wait_until(lock, look);
+            continue;
+        }
+        const AccountId account = next->first;
+        const auto since = next->second.since;
+        waiting_.erase(next);
+        lock.unlock();
+        const auto again = visit(account, Clock::now() >= since + kLongest);
+        lock.lock();
+        if (again == 0ms) continue;
+        const auto at = Clock::now();
+        const auto due = again == kAfterFailure ? at + kAfterFailure : since + kLongest;
+        const auto entry = waiting_.emplace(account, Waiting{since, due}).first;
+        entry->second.since = std::min(entry->second.since, since);
+    }
+}
+
+store::Outcome<TextIndexer::Seen> TextIndexer::look(AccountId account) {
+    auto opened = reader_.open(account);
+    if (!opened && opened.error().fault == store::Fault::non_existent) return Seen();
+    if (!opened) return opened.error();
+    TRY(now, opened->snapshot());
+    TRY(info, now.account());
+    TRY(stored, now.stored_messages());
+    return Seen{info.last_message, stored};
+}
+
+std::chrono::milliseconds TextIndexer::visit(AccountId account, bool long_enough) {
+    const auto done = index(account, long_enough);
+    if (done) return *done ? 0ms : std::chrono::milliseconds(kLongest);
+    log::warning("fulltext.index", {{"account", account.value}, {"reason", done.error().what}});
+    return kAfterFailure;
+}
+
+// Whether all is indexed; false: there are too few yet.
+store::Outcome<bool> TextIndexer::index(AccountId account, bool long_enough) {
+    using Progress = fulltext::AccountIndexer::Progress;
+    TRY(seen, look(account));
+    const auto known = complete_.find(account);
+    if (seen.last.value == 0 || (known != complete_.end() && known->second == seen)) return true;
+    fulltext::AccountIndexer indexer(data_dir_, reader_, account);
+    TRY(behind, indexer.behind());
+    if (behind > 0 && behind < kEnough && !long_enough) return false;
+    Progress progress = Progress::more_to_do;
+    while (progress == Progress::more_to_do && !is_stopping()) {
+        TRY(step, indexer.step());
+        progress = step;
+    }
+    TRY_VOID(indexer.commit());
+    if (progress == Progress::nothing_left) complete_[account] = seen;
+    return true;
+}
+
+}  // namespace mailstead::deliver
