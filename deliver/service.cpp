@@ -115,7 +115,8 @@ void Service::Parts::committed(std::span<const std::string> environments) {
     for (const std::string& environment : environments) {
         const auto account = store::account_of(environment);
         if (!account) continue;
-        changed.push_back({*account, {}, {}});
+        auto what = accounts.take_changed(*account);
+        if (what.visible) changed.push_back({*account, std::move(what.mailboxes), {}});
         if (housekeeper) housekeeper->changed(*account);
         if (text_indexer) text_indexer->changed(*account);
     }

@@ -337,6 +337,17 @@ Task<IoResult<void>> Stream::write_all(std::span<const std::string_view> pieces,
     co_return IoResult<void>();
 }
 
+std::size_t Stream::write_now(std::string_view bytes) {
+    if (!is_open() || state_->cancelled) return 0;
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const Attempt attempt = state_->try_write(std::span<const std::string_view>(&bytes, 1), 0, done);
+        if (attempt.kind != Attempt::Kind::done) break;
+        done += attempt.bytes;
+    }
+    return done;
+}
+
 Task<void> Stream::shutdown(Timeout timeout) {
     if (!is_open()) co_return;
     State& state = *state_;

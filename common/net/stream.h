@@ -84,6 +84,10 @@ public:
     Task<IoResult<void>> write_all(std::string_view bytes, Timeout timeout);
     Task<IoResult<void>> write_all(std::span<const std::string_view> pieces, Timeout timeout);
 
+    // As many bytes as the socket takes without waiting; how many it took. No write may be waiting, and the
+    // next one must begin with the bytes that were not taken.
+    std::size_t write_now(std::string_view bytes);
+
     // TLS from here on, as server or as client, also in the middle of a connection (STARTTLS). `plaintext` is
     // the caller's buffer of bytes read so far: it is emptied, since what came before the handshake must not
     // count as protected (RFC 3207, 6; RFC 9051, 6.2.1). After a failure only close() is left.

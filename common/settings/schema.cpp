@@ -541,6 +541,29 @@ constexpr Row kImapRows[] = {
          draft.settings.imap.fulltext = std::get<bool>(value);
          return std::nullopt;
      }},
+    {.key = "message_limit",
+     .type = Type::number,
+     .default_toml = "0",
+     .minimum = 0,
+     .maximum = 4000000000,
+     .readers = "imapd",
+     .help = "Messages that one command works on (RFC 9738); a client asks again for the others. 0: any "
+             "number. Mailstead needs no limit.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.imap.message_limit = number32_of(value);
+         return std::nullopt;
+     }},
+    {.key = "save_limit",
+     .type = Type::number,
+     .default_toml = "0",
+     .minimum = 0,
+     .maximum = 4000000000,
+     .readers = "imapd",
+     .help = "Messages that one COPY or APPEND stores (RFC 9738). 0: any number.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.imap.save_limit = number32_of(value);
+         return std::nullopt;
+     }},
 };
 
 constexpr Row kLogRows[] = {

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
+#include "common/base/ids.h"
 #include "common/commit/participant.h"
 #include "common/store/failure.h"
 
@@ -25,8 +27,19 @@ public:
     Result<std::unique_ptr<commit::Environment>> attach(std::string_view name,
                                                         std::shared_ptr<kv::Env> env) override;
 
+    // What has changed in an account since the last call, for those who tell its sessions.
+    struct Changed {
+        bool visible = false;              // false: files were tidied up and nothing else
+        std::vector<MailboxId> mailboxes;  // empty: any mailbox, or names and subscriptions
+    };
+    // On the thread that applies (the committer's).
+    Changed take_changed(AccountId account);
+
+    class Memory;  // the store's own
+
 private:
     std::function<void(std::string_view)> log_;
+    std::shared_ptr<Memory> memory_;
 };
 
 }  // namespace mailstead::store

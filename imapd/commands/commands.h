@@ -18,6 +18,13 @@ net::Task<Reply> enable(Session& session, Command& command);
 net::Task<Reply> name_space(Session& session, Command& command);
 net::Task<Reply> idle(Session& session, Command& command);
 net::Task<Reply> only_before_login(Session& session, Command& command);
+// notify.cpp
+net::Task<Reply> notify(Session& session, Command& command);
+// connection.cpp
+net::Task<Reply> compress(Session& session, Command& command);
+net::Task<Reply> unauthenticate(Session& session, Command& command);
+// uid_batches.cpp
+net::Task<Reply> uid_batches(Session& session, Command& command);
 // quota.cpp
 net::Task<Reply> getquota(Session& session, Command& command);
 net::Task<Reply> getquotaroot(Session& session, Command& command);

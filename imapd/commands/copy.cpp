@@ -46,6 +46,13 @@ net::Task<Reply> copy(Session& session, Command& command) {
     if (wanted.move && !may_take_out(*session.selected))
         co_return no("You may not take messages out of this mailbox", "NOPERM");
     if (uids->empty()) co_return ok("No messages");
+    // RFC 9738, 3: a COPY is whole or refused; of a MOVE the rest stays where it is.
+    const std::string limited = session.limit(*uids);
+    if (!wanted.move && !limited.empty())
+        co_return no("Too many messages at once", limited.substr(0, limited.rfind(' ')));
+    const std::uint32_t most = session.limits().saved;
+    if (!wanted.move && most != 0 && uids->count() > most)
+        co_return no("Too many messages at once", "MESSAGELIMIT " + std::to_string(most));
     const auto place = co_await session.locate(wanted.mailbox);
     if (!place) co_return reply_to(place.error());
     if (auto refused = refusal_to_insert(*place)) co_return *std::move(refused);
@@ -64,8 +71,8 @@ net::Task<Reply> copy(Session& session, Command& command) {
     if (!wanted.move) co_return ok(done_text, copy_uid(*copied));
     // RFC 6851, 4.3: in an untagged OK, before the messages vanish.
     session.out() += "* OK [" + copy_uid(*copied) + "] Moved\r\n";
-    std::string code;
-    if (session.enabled.qresync) {  // RFC 7162, 3.2.10
+    std::string code = limited;
+    if (code.empty() && session.enabled.qresync) {  // RFC 7162, 3.2.10
         code = "HIGHESTMODSEQ ";
         proto::write_number(code, copied->modseq.value);
     }

@@ -3,6 +3,21 @@
 #include "imapd/commands/commands.h"
 
 namespace mailstead::imapd::commands {
+namespace {
+
+// RFC 9738, 3: counted are the messages that go.
+std::string limit_expunge(const Session& session, store::Expunge& change) {
+    const auto now = session.selected->snapshot();
+    if (!now) return {};
+    auto deleted = now->deleted(change.mailbox);
+    if (!deleted) return {};
+    store::UidSet going = change.uids ? deleted->intersected(*change.uids) : *std::move(deleted);
+    std::string code = session.limit(going);
+    if (!code.empty()) change.uids = std::move(going);
+    return code;
+}
+
+}  // namespace
 
 net::Task<Reply> expunge(Session& session, Command& command) {
     const auto& wanted = std::get<proto::Expunge>(command.arguments);
@@ -16,12 +31,14 @@ net::Task<Reply> expunge(Session& session, Command& command) {
         if (uids->empty()) co_return ok("Nothing to expunge");
         change.uids = *std::move(uids);
     }
+    std::string code;
+    if (session.limits().messages != 0) code = limit_expunge(session, change);
     store::Action action = std::move(change);
     const auto done = co_await session.apply(view.account, std::move(action));
     if (!done) co_return reply_to(done.error());
-    std::string code;
     const auto* expunged = std::get_if<store::Expunged>(&*done);
-    if (session.enabled.qresync && expunged != nullptr && expunged->modseq) {  // RFC 7162, 3.2.10
+    if (code.empty() && session.enabled.qresync && expunged != nullptr &&
+        expunged->modseq) {  // RFC 7162, 3.2.10
         code = "HIGHESTMODSEQ ";
         proto::write_number(code, expunged->modseq.value);
     }

@@ -123,8 +123,9 @@ net::Task<Reply> fetch(Session& session, Command& command) {
     const auto& request = std::get<proto::Fetch>(command.arguments);
     if (request.vanished && !session.enabled.qresync)
         co_return bad("ENABLE QRESYNC first");  // RFC 7162, 3.2.6
-    const auto uids = session.resolve(request.messages, request.uid);
+    auto uids = session.resolve(request.messages, request.uid);
     if (!uids) co_return bad(std::string(uids.error().what));
+    const std::string limited = session.limit(*uids);
     bool knows_mod_seq = request.changed_since.has_value();
     for (const proto::FetchItem& item : request.items)
         knows_mod_seq = knows_mod_seq || item.kind == proto::FetchKind::mod_seq;
@@ -145,7 +146,7 @@ net::Task<Reply> fetch(Session& session, Command& command) {
     // RFC 5530, 3: somebody else expunged some; the client hears of it as soon as numbers may shift.
     if (!request.uid && !request.changed_since && outcome.answered < asked)
         co_return ok("That is all", "EXPUNGEISSUED");
-    co_return ok("That is all");
+    co_return ok("That is all", limited);
 }
 
 }  // namespace mailstead::imapd::commands

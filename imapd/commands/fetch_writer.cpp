@@ -84,7 +84,9 @@ FetchWriter::FetchWriter(const Session& session, const proto::Fetch& request, co
     asks_mod_seq_ = asks(FetchKind::mod_seq);
     extra_.reserve(2);
     // RFC 9051, 6.4.9: UID FETCH answers with the UID. RFC 7162, 3.1.4.1: CHANGEDSINCE implies MODSEQ.
-    if (request.uid && !asks(FetchKind::uid)) extra_.push_back(FetchItem{FetchKind::uid, true, {}, {}});
+    // Under UIDONLY it stands in front already (RFC 9586, 3).
+    const bool wants_uid = request.uid && !session.enabled.uid_only;
+    if (wants_uid && !asks(FetchKind::uid)) extra_.push_back(FetchItem{FetchKind::uid, true, {}, {}});
     if (request.changed_since && !asks_mod_seq_) {
         extra_.push_back(FetchItem{FetchKind::mod_seq, true, {}, {}});
         asks_mod_seq_ = true;
@@ -130,9 +132,7 @@ void FetchWriter::write(const store::MessageInfo& message) {
     if (number == 0) return;
     current_ = Current();
     current_.message = &message;
-    text += "* ";
-    proto::write_number(text, number);
-    text += " FETCH (";
+    write_fetch_head(text, number, message.uid, session_.enabled);
     bool first = true;
     for (const Prepared& prepared : prepared_) {
         if (!first) text += ' ';

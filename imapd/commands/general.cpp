@@ -7,7 +7,7 @@ namespace mailstead::imapd::commands {
 
 net::Task<Reply> capability(Session& session, Command&) {
     session.out() += "* ";
-    session.capabilities.write_after_login(session.out(), session.backend.append_limit());
+    session.capabilities.write_after_login(session.out(), session.backend.append_limit(), session.limits());
     session.out() += "\r\n";
     co_return ok("That is all");
 }
@@ -50,6 +50,9 @@ net::Task<Reply> enable(Session& session, Command& command) {
         } else if (name == "UTF8=ACCEPT" && offered.has(Capability::utf8_accept)) {
             enabled += " UTF8=ACCEPT";
             session.enabled.utf8 = true;
+        } else if (name == "UIDONLY" && offered.has(Capability::uid_only)) {
+            enabled += " UIDONLY";
+            session.enabled.uid_only = true;
         } else if (name == "IMAP4REV2" && offered.has(Capability::imap4rev2)) {
             enabled += " IMAP4rev2";
             session.enabled.rev2 = true;

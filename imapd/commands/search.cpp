@@ -7,7 +7,8 @@
 namespace mailstead::imapd::commands {
 namespace {
 
-net::Task<store::Outcome<Found>> find(Session& session, const proto::Search& request) {
+// `limited`: the response code when not all was looked at (RFC 9738, 3).
+net::Task<store::Outcome<Found>> find(Session& session, const proto::Search& request, std::string& limited) {
     store::UidSet left = session.selected->messages.uids();
     SearchNode plan;
     {
@@ -23,6 +24,7 @@ net::Task<store::Outcome<Found>> find(Session& session, const proto::Search& req
         left = left.intersected(*existing);
         const auto decided = narrow(plan, *now, mailbox, left);
         if (!decided) co_return decided.error();
+        limited = session.limit(left);
         if (*decided) {
             Found found;
             found.uids = std::move(left);
@@ -31,7 +33,15 @@ net::Task<store::Outcome<Found>> find(Session& session, const proto::Search& req
     }
     const store::AccountReader account = *session.selected->reader;
     co_await ask_text_index(session, account, plan, left);
-    co_return co_await run_search(session, account, session.selected->info.id, plan, std::move(left));
+    const std::uint64_t goal = left.count();
+    SearchOptions options;
+    options.between_rounds = [&session](SearchProgress at) {
+        return session.tell_progress(at.done, at.total);
+    };
+    auto found =
+        co_await run_search(session, account, session.selected->info.id, plan, std::move(left), options);
+    (void)co_await session.tell_progress(goal, goal);
+    co_return found;
 }
 
 // Found messages in the numbers that the command uses.
@@ -123,7 +133,8 @@ net::Task<Reply> search(Session& session, Command& command) {
     const auto& request = std::get<proto::Search>(command.arguments);
     const bool wants_mod_seq = request.key.contains(proto::SearchOp::mod_seq);
     if (wants_mod_seq) session.enable_condstore();
-    const auto found = co_await find(session, request);
+    std::string limited;
+    const auto found = co_await find(session, request, limited);
     if (!found) {
         // RFC 5182, 2.1: a search with SAVE that fails leaves nothing saved.
         if (request.result.save) session.selected->saved_result = store::UidSet();
@@ -135,14 +146,14 @@ net::Task<Reply> search(Session& session, Command& command) {
     const ModSeq mod_seq = wants_mod_seq ? mod_seq_of(wanted, *found) : ModSeq();
     if (!wanted.extended && !session.enabled.rev2) {
         write_plain(session.out(), ranges, mod_seq);
-        co_return ok("Found");
+        co_return ok("Found", std::move(limited));
     }
     if (!wanted.extended) wanted.all = true;
     // RFC 5182, 2.4: SAVE alone returns nothing.
     if (wanted.min || wanted.max || wanted.all || wanted.count) {
         write_extended(session.out(), command.tag, request.uid, wanted, ranges, found->uids.count(), mod_seq);
     }
-    co_return ok("Found");
+    co_return ok("Found", std::move(limited));
 }
 
 }  // namespace mailstead::imapd::commands

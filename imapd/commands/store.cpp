@@ -39,13 +39,15 @@ net::Task<bool> tell_result(Session& session, store::UidSet left, bool silent) {
                 const std::uint32_t number = view.messages.number_of(message.uid);
                 if (number == 0) return true;
                 if (!silent) {
-                    write_flags_update(out, number, message, session.keywords, session.enabled.condstore);
+                    write_flags_update(out, number, message, session.keywords, session.enabled);
                 } else {
-                    out += "* ";
-                    proto::write_number(out, number);
-                    out += " FETCH (UID ";
-                    proto::write_number(out, message.uid.value);
-                    out += " MODSEQ (";
+                    write_fetch_head(out, number, message.uid, session.enabled);
+                    if (!session.enabled.uid_only) {
+                        out += "UID ";
+                        proto::write_number(out, message.uid.value);
+                        out += ' ';
+                    }
+                    out += "MODSEQ (";
                     proto::write_number(out, message.modseq.value);
                     out += "))\r\n";
                 }
@@ -99,6 +101,7 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
     if (!uids) co_return bad(std::string(uids.error().what));
     if (wanted.unchanged_since) session.enable_condstore();
     if (uids->empty()) co_return ok("No messages");
+    const std::string limited = session.limit(*uids);
 
     const store::FlagScope scope = session.selected->changeable_flags();
     store::FlagList flags{store::SystemFlags::from_bits(wanted.flags.system),
@@ -132,7 +135,8 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
         const bool told = co_await tell_result(session, std::move(shown), true);
         if (!told) co_return no("Connection lost");
     }
-    if (stored->failed.empty()) co_return ok("Stored");
+    if (stored->failed.empty()) co_return ok("Stored", limited);
+    // One code for an answer: the client that has to come back for MODIFIED comes back for the others as well.
     co_return ok("Some were changed by others meanwhile", modified(session, stored->failed, wanted.uid));
 }
 

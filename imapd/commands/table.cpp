@@ -18,6 +18,7 @@ constexpr CommandRow kRows[] = {
     {Verb::capability, Legal::logged_in, commands::capability},
     {Verb::check, Legal::selected, commands::noop},
     {Verb::close, Legal::selected, commands::close},
+    {Verb::compress, Legal::logged_in, commands::compress},
     {Verb::copy, Legal::selected, commands::copy},
     {Verb::create, Legal::logged_in, commands::create},
     {Verb::delete_, Legal::logged_in, commands::delete_mailbox},
@@ -40,6 +41,7 @@ constexpr CommandRow kRows[] = {
     {Verb::myrights, Legal::logged_in, commands::myrights},
     {Verb::namespace_, Legal::logged_in, commands::name_space},
     {Verb::noop, Legal::logged_in, commands::noop},
+    {Verb::notify, Legal::logged_in, commands::notify},
     {Verb::rename, Legal::logged_in, commands::rename},
     {Verb::search, Legal::selected, commands::search},
     {Verb::select, Legal::logged_in, commands::select},
@@ -48,6 +50,8 @@ constexpr CommandRow kRows[] = {
     {Verb::status, Legal::logged_in, commands::status},
     {Verb::store, Legal::writable, commands::store_flags},
     {Verb::subscribe, Legal::logged_in, commands::subscribe},
+    {Verb::uidbatches, Legal::selected, commands::uid_batches},
+    {Verb::unauthenticate, Legal::logged_in, commands::unauthenticate},
     {Verb::unselect, Legal::selected, commands::unselect},
     {Verb::unsubscribe, Legal::logged_in, commands::subscribe},
 };
@@ -66,6 +70,9 @@ public:
     void operator()(const proto::IdParameters&) const { need_(Capability::id); }
     void operator()(const proto::AclArguments&) const { need_(Capability::acl); }
     void operator()(const proto::QuotaRoot&) const { need_(Capability::quota); }
+    void operator()(const proto::Compress&) const { need_(Capability::compress_deflate); }
+    void operator()(const proto::Notify&) const { need_(Capability::notify); }
+    void operator()(const proto::UidBatches&) const { need_(Capability::uid_batches); }
     void operator()(const proto::Select& s) const {
         if (s.condstore) need_(Capability::condstore);
         if (s.qresync) need_(Capability::qresync);
@@ -147,6 +154,8 @@ std::optional<Capability> capability_of(Verb verb) {
             return Capability::idle;
         case Verb::namespace_:
             return Capability::namespace_;
+        case Verb::unauthenticate:
+            return Capability::unauthenticate;
         case Verb::unselect:
             return Capability::unselect;
         case Verb::getacl:
@@ -157,6 +166,12 @@ std::optional<Capability> capability_of(Verb verb) {
         default:
             return std::nullopt;
     }
+}
+
+// A set that names messages by their numbers; "$" does not.
+bool has_numbers(const proto::SearchKey& key) {
+    if (key.op == SearchOp::sequence) return !key.set.is_saved_result();
+    return std::any_of(key.children.begin(), key.children.end(), has_numbers);
 }
 
 bool needs_hidden(const Capabilities& capabilities, const proto::Command& command) {
@@ -186,6 +201,21 @@ bool allows_expunges(const proto::Command& command) {
     if (const auto* store = std::get_if<proto::Store>(&command.arguments)) return store->uid;
     if (const auto* search = std::get_if<proto::Search>(&command.arguments)) return search->uid;
     return true;
+}
+
+bool expunges(const proto::Command& command) {
+    const auto* copy = std::get_if<proto::Copy>(&command.arguments);
+    return std::holds_alternative<proto::Expunge>(command.arguments) || (copy != nullptr && copy->move);
+}
+
+bool uses_numbers(const proto::Command& command) {
+    if (const auto* fetch = std::get_if<proto::Fetch>(&command.arguments)) return !fetch->uid;
+    if (const auto* store = std::get_if<proto::Store>(&command.arguments)) return !store->uid;
+    if (const auto* copy = std::get_if<proto::Copy>(&command.arguments)) return !copy->uid;
+    if (const auto* search = std::get_if<proto::Search>(&command.arguments))
+        return !search->uid || has_numbers(search->key);
+    const auto* select = std::get_if<proto::Select>(&command.arguments);
+    return select != nullptr && select->qresync && select->qresync->matched;
 }
 
 }  // namespace mailstead::imapd

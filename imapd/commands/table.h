@@ -33,5 +33,9 @@ std::optional<std::string_view> reason_to_refuse(const Session& session, const C
 
 // RFC 9051, 7.5.1: whether sequence numbers may shift before this command's tagged answer.
 bool allows_expunges(const proto::Command& command);
+// Whether the command itself takes messages out of the mailbox.
+bool expunges(const proto::Command& command);
+// RFC 9586, 3: whether sequence numbers are in it, or in its answer.
+bool uses_numbers(const proto::Command& command);
 
 }  // namespace mailstead::imapd

@@ -24,6 +24,7 @@ constexpr Row kRows[] = {
     {"CAPABILITY", Verb::capability},
     {"CHECK", Verb::check},
     {"CLOSE", Verb::close},
+    {"COMPRESS", Verb::compress},
     {"COPY", Verb::copy},
     {"CREATE", Verb::create},
     {"DELETE", Verb::delete_},
@@ -46,6 +47,7 @@ constexpr Row kRows[] = {
     {"MYRIGHTS", Verb::myrights},
     {"NAMESPACE", Verb::namespace_},
     {"NOOP", Verb::noop},
+    {"NOTIFY", Verb::notify},
     {"RENAME", Verb::rename},
     {"SEARCH", Verb::search},
     {"SELECT", Verb::select},
@@ -54,6 +56,8 @@ constexpr Row kRows[] = {
     {"STATUS", Verb::status},
     {"STORE", Verb::store},
     {"SUBSCRIBE", Verb::subscribe},
+    {"UIDBATCHES", Verb::uidbatches},
+    {"UNAUTHENTICATE", Verb::unauthenticate},
     {"UNSELECT", Verb::unselect},
     {"UNSUBSCRIBE", Verb::unsubscribe},
 };
@@ -133,6 +137,13 @@ Parsed<QuotaRoot> parse_getquota(Parser& p) {
     return QuotaRoot{std::move(name)};
 }
 
+// compress = "COMPRESS" SP algorithm   (RFC 4978, 5)
+Parsed<Compress> parse_compress(Parser& p) {
+    TRY_VOID(p.in.space());
+    TRY(algorithm, p.in.atom());
+    return Compress{text::upper(algorithm)};
+}
+
 Parsed<OneMailbox> parse_one_mailbox(Parser& p) {
     TRY_VOID(p.in.space());
     TRY(mailbox, parse_mailbox(p));
@@ -168,6 +179,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_append(p, true));
         case Verb::authenticate:
             return wrap(parse_authenticate(p));
+        case Verb::compress:
+            return wrap(parse_compress(p));
         case Verb::copy:
             return wrap(parse_copy(p, false, false));
         case Verb::move:
@@ -206,6 +219,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_login(p));
         case Verb::lsub:
             return wrap(parse_lsub(p));
+        case Verb::notify:
+            return wrap(parse_notify(p));
         case Verb::rename:
             return wrap(parse_rename(p));
         case Verb::search:
@@ -214,6 +229,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_status(p));
         case Verb::store:
             return wrap(parse_store(p, false));
+        case Verb::uidbatches:
+            return wrap(parse_uid_batches(p));
         case Verb::capability:
         case Verb::check:
         case Verb::close:
@@ -222,6 +239,7 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
         case Verb::namespace_:
         case Verb::noop:
         case Verb::starttls:
+        case Verb::unauthenticate:
         case Verb::unselect:
             return Arguments(Nothing{});
     }

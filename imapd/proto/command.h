@@ -16,6 +16,7 @@
 #include "common/base/secret.h"
 #include "imapd/proto/fetch_items.h"
 #include "imapd/proto/flags.h"
+#include "imapd/proto/notify.h"
 #include "imapd/proto/search_key.h"
 #include "imapd/proto/sequence_set.h"
 
@@ -31,6 +32,7 @@ enum class Verb : std::uint8_t {
     capability,
     check,
     close,
+    compress,
     copy,
     create,
     delete_,
@@ -53,6 +55,7 @@ enum class Verb : std::uint8_t {
     myrights,
     namespace_,
     noop,
+    notify,
     rename,
     search,
     select,
@@ -61,6 +64,8 @@ enum class Verb : std::uint8_t {
     status,
     store,
     subscribe,
+    uidbatches,
+    unauthenticate,
     unselect,
     unsubscribe
 };
@@ -217,12 +222,22 @@ struct AclArguments {
     std::string identifier;
     std::string rights;  // SETACL: with "+" or "-" before, or to replace those that are there
 };
+// COMPRESS (RFC 4978)
+struct Compress {
+    std::string algorithm;  // upper case
+};
+// UIDBATCHES (RFC 10022): ranges of UIDs with `size` messages each, counted from the newest.
+struct UidBatches {
+    std::uint32_t size = 0;
+    std::optional<NumberRange> range;  // of the batches, the first is 1
+};
 
 struct Command {
     std::string tag;
     Verb verb = Verb::noop;
     std::variant<Nothing, Authenticate, Login, Enable, Select, Create, OneMailbox, Rename, Status, List,
-                 Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot, AclArguments>
+                 Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot, AclArguments,
+                 Compress, Notify, UidBatches>
         arguments;
 };
 

@@ -30,6 +30,10 @@ Parsed<Append> parse_append(Parser& p, bool whole);
 Parsed<Search> parse_search(Parser& p, bool uid);
 Parsed<Fetch> parse_fetch(Parser& p, bool uid);
 Parsed<Store> parse_store(Parser& p, bool uid);
+// parse_notify.cpp
+Parsed<Notify> parse_notify(Parser& p);
+Parsed<UidBatches> parse_uid_batches(Parser& p);
+
 Parsed<Copy> parse_copy(Parser& p, bool uid, bool move);
 
 }  // namespace mailstead::imapd::proto

@@ -1,9 +1,11 @@
 // What a session needs from outside once somebody has logged in. Tests bring their own.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,8 @@ class Listening {
 public:
     virtual ~Listening() = default;
     virtual void on_change() = 0;
+    // The same when it is known which mailboxes changed; empty: any may have.
+    virtual void on_change_in(std::span<const MailboxId> /*mailboxes*/) { on_change(); }
 };
 
 // Belongs to one io thread, as its sessions do.
@@ -64,6 +68,14 @@ public:
     virtual std::optional<std::filesystem::path> fulltext_index(AccountId) const { return std::nullopt; }
     // Bytes of the largest message that APPEND takes.
     virtual std::uint64_t append_limit() const = 0;
+
+    // Messages that one command may work on, and that one COPY or APPEND may store (RFC 9738); 0: any number.
+    virtual std::uint32_t message_limit() const { return 0; }
+    virtual std::uint32_t save_limit() const { return 0; }
+    // Mailboxes that one session may watch (RFC 5465, 5.8).
+    virtual std::size_t watch_limit() const { return 5'000; }
+    // How often a command that takes long says so (RFC 9585).
+    virtual std::chrono::milliseconds progress_interval() const { return std::chrono::seconds(5); }
 };
 
 }  // namespace mailstead::imapd

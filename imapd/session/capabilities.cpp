@@ -9,6 +9,7 @@ namespace {
 enum class Shown : std::uint8_t {
     always,
     after_login,
+    with_number,   // after the login, when there is such a limit
     as_mechanism,  // by the login, which knows what the connection allows
 };
 struct Row {
@@ -46,6 +47,14 @@ constexpr Row kRows[] = {
     {Capability::append_limit, "APPENDLIMIT", Shown::after_login},
     {Capability::multi_append, "MULTIAPPEND", Shown::after_login},
     {Capability::save_date, "SAVEDATE", Shown::after_login},
+    {Capability::compress_deflate, "COMPRESS=DEFLATE", Shown::after_login},
+    {Capability::in_progress, "INPROGRESS", Shown::after_login},
+    {Capability::message_limit, "MESSAGELIMIT", Shown::with_number},
+    {Capability::notify, "NOTIFY", Shown::after_login},
+    {Capability::save_limit, "SAVELIMIT", Shown::with_number},
+    {Capability::uid_batches, "UIDBATCHES", Shown::after_login},
+    {Capability::uid_only, "UIDONLY", Shown::after_login},
+    {Capability::unauthenticate, "UNAUTHENTICATE", Shown::after_login},
     {Capability::preview, "PREVIEW", Shown::after_login},
     {Capability::acl, "ACL", Shown::after_login},
     {Capability::list_my_rights, "LIST-MYRIGHTS", Shown::after_login},
@@ -85,10 +94,19 @@ void Capabilities::write_before_login(std::string& out, const BeforeLogin& state
     }
 }
 
-void Capabilities::write_after_login(std::string& out, std::uint64_t append_limit) const {
+void Capabilities::write_after_login(std::string& out, std::uint64_t append_limit, Limits limits) const {
     out += "CAPABILITY";
     for (const Row& row : kRows) {
         if (row.shown == Shown::as_mechanism || !has(row.capability)) continue;
+        if (row.shown == Shown::with_number) {
+            const std::uint32_t limit =
+                row.capability == Capability::message_limit ? limits.messages : limits.saved;
+            if (limit == 0) continue;
+            add(out, row.name);
+            out += '=';
+            proto::write_number(out, limit);
+            continue;
+        }
         add(out, row.name);
         if (row.capability == Capability::append_limit) {
             out += '=';

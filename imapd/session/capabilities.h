@@ -41,6 +41,14 @@ enum class Capability : std::uint8_t {
     append_limit,        // RFC 7889
     multi_append,        // RFC 3502
     save_date,           // RFC 8514
+    compress_deflate,    // RFC 4978
+    in_progress,         // RFC 9585
+    message_limit,       // RFC 9738
+    notify,              // RFC 5465
+    save_limit,          // RFC 9738
+    uid_batches,         // RFC 10022
+    uid_only,            // RFC 9586
+    unauthenticate,      // RFC 8437
     preview,             // RFC 8970
     acl,                 // RFC 4314
     list_my_rights,      // RFC 8440
@@ -64,7 +72,12 @@ public:
     };
     // `CAPABILITY IMAP4rev1 ...`: short before login, since nothing else can be used yet.
     void write_before_login(std::string& out, const BeforeLogin& state) const;
-    void write_after_login(std::string& out, std::uint64_t append_limit) const;
+    // RFC 9738: limits of 0 are none and are not announced.
+    struct Limits {
+        std::uint32_t messages = 0;
+        std::uint32_t saved = 0;
+    };
+    void write_after_login(std::string& out, std::uint64_t append_limit, Limits limits) const;
 
 private:
     std::bitset<static_cast<std::size_t>(Capability::count)> hidden_;

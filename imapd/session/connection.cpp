@@ -6,6 +6,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "imapd/proto/response.h"
 
 namespace mailstead::imapd {
@@ -13,6 +16,10 @@ namespace mailstead::imapd {
 using Event = proto::Framer::Event;
 
 namespace {
+
+// Inflated at a time, and before other connections have their turn: a packet of 64 KiB may hold 64 MiB.
+constexpr std::size_t kInflatePiece = 16 * 1024;
+constexpr std::size_t kInflateTurn = 256 * 1024;
 
 net::Timeout left_until(std::chrono::steady_clock::time_point end) {
     const auto left = std::chrono::duration_cast<net::Timeout>(end - std::chrono::steady_clock::now());
@@ -24,6 +31,7 @@ net::Timeout left_until(std::chrono::steady_clock::time_point end) {
 net::Task<net::IoResult<Event>> Connection::next(net::Timeout timeout) {
     // For the whole event: whoever sends a byte now and then gains no time by it.
     const auto end = std::chrono::steady_clock::now() + timeout;
+    if (broken_) co_return *broken_;
     for (;;) {
         in_.consume(taken_);
         taken_ = 0;
@@ -37,26 +45,101 @@ net::Task<net::IoResult<Event>> Connection::next(net::Timeout timeout) {
         if (!sent) co_return sent.error();
         this->rest();
         if (framer_.in_command()) acknowledge_at_once();
-        const auto filled = co_await stream_.fill(in_, left_until(end));
+        const auto filled = co_await fill(end);
         if (!filled) co_return filled.error();
     }
 }
 
-net::Task<net::IoResult<void>> Connection::flush() {
-    if (out_.empty()) co_return net::IoResult<void>();
-    const auto sent = co_await stream_.write_all(std::string_view(out_), kWriteTimeout);
+net::Task<net::IoResult<void>> Connection::fill(Clock::time_point end) {
+    for (;;) {
+        if (compression_ && inflate_some()) {
+            inflated_ += in_.size();
+            if (inflated_ < kInflateTurn) co_return net::IoResult<void>();
+            inflated_ = 0;
+            co_await boost::asio::post(stream_.context(), boost::asio::use_awaitable);
+            co_return net::IoResult<void>();
+        }
+        if (damaged_) {
+            proto::write_condition(out_, "*", proto::Condition::bye, "", "That is not DEFLATE");
+            (void)co_await flush();
+            co_return net::IoError(net::IoFailure::closed, 0);
+        }
+        const auto filled = co_await stream_.fill(compression_ ? packed_in_ : in_, left_until(end));
+        if (!filled) co_return filled.error();
+        if (!compression_) co_return net::IoResult<void>();
+    }
+}
+
+// One piece of what the client compressed into in_, which is empty. Whether there is anything now. Never
+// ahead of what the framer takes: its limits hold for inflated bytes as for any.
+bool Connection::inflate_some() {
+    while (!damaged_ && (!packed_in_.empty() || compression_->has_more())) {
+        const std::span<char> room = in_.prepare(kInflatePiece).first(kInflatePiece);
+        const auto step = compression_->inflate(packed_in_.view(), room);
+        packed_in_.consume(step.taken);
+        in_.commit(step.made);
+        damaged_ = step.damaged;
+        if (compression_->has_ended()) {
+            in_.append(packed_in_.view());
+            packed_in_.clear();
+            compression_.reset();
+            return !in_.empty();
+        }
+        if (!in_.empty()) return true;
+        if (step.taken == 0) break;
+    }
+    return false;
+}
+
+bool Connection::has_input() {
+    in_.consume(taken_);
+    taken_ = 0;
+    return !in_.empty() || (compression_ && (inflate_some() || damaged_));
+}
+
+// What was answered, ready for the socket. False: no memory.
+bool Connection::pack() {
+    if (!deflates_) return true;
+    const bool packed = compression_->deflate(out_, packed_out_);
     out_.clear();
-    co_return sent;
+    return packed;
+}
+
+net::Task<net::IoResult<void>> Connection::flush() {
+    if (!pack()) broken_ = net::IoError(net::IoFailure::system, ENOMEM);
+    if (!packed_out_.empty()) {
+        const auto sent = co_await write(packed_out_);
+        std::string().swap(packed_out_);
+        if (!sent) co_return sent.error();
+    }
+    if (out_.empty()) co_return net::IoResult<void>();
+    co_return co_await write(out_);
+}
+
+net::Task<net::IoResult<void>> Connection::write(std::string& bytes) {
+    if (!broken_) {
+        const auto sent = co_await stream_.write_all(std::string_view(bytes), timeouts_.write);
+        if (!sent) broken_ = sent.error();
+    }
+    bytes.clear();
+    if (broken_) co_return *broken_;
+    co_return net::IoResult<void>();
+}
+
+void Connection::flush_now() {
+    if (!pack()) return;
+    std::string& next = packed_out_.empty() ? out_ : packed_out_;
+    next.erase(0, stream_.write_now(next));
 }
 
 net::Task<net::IoResult<bool>> Connection::wait_for_news(net::Timeout timeout) {
     if (has_input()) co_return true;
     const auto sent = co_await flush();
     if (!sent) co_return sent.error();
-    in_.consume(taken_);
-    taken_ = 0;
     rest();
     in_.release();
+    packed_in_.release();
+    if (compression_) compression_->rest();
     const auto waited = co_await stream_.wait_readable(timeout);
     if (waited) co_return true;
     if (waited.error().kind == net::IoFailure::interrupted) co_return false;
@@ -75,6 +158,30 @@ net::Task<net::IoResult<void>> Connection::start_tls(std::shared_ptr<net::TlsSer
     in_.clear();
     framer_.reset();
     co_return done;
+}
+
+void Connection::start_compression(std::unique_ptr<Compression> compression) {
+    in_.consume(taken_);
+    taken_ = 0;
+    packed_in_.append(in_.view());
+    in_.clear();
+    compression_ = std::move(compression);
+    deflates_ = true;
+}
+
+void Connection::end_compression() {
+    if (!compression_) return;
+    deflates_ = false;
+    compression_->rest();
+    compression_->end();
+    in_.consume(taken_);
+    taken_ = 0;
+    if (!in_.empty()) damaged_ = true;  // compressed behind the command, against RFC 8437, 4.1
+    if (!damaged_ && compression_->has_ended()) {
+        in_.append(packed_in_.view());
+        packed_in_.clear();
+        compression_.reset();
+    }
 }
 
 // A client that sends a literal and the end of its line apart waits, with Nagle's algorithm, for our

@@ -1,13 +1,16 @@
 // The bytes of one client: framed commands in, buffered answers out. One owner, one thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/net/read_buffer.h"
 #include "common/net/stream.h"
 #include "imapd/proto/framer.h"
+#include "imapd/session/compression.h"
 
 namespace mailstead::imapd {
 
@@ -17,22 +20,32 @@ inline constexpr net::Timeout kWriteTimeout{120'000};
 inline constexpr net::Timeout kIdleTimeout{31 * 60'000};
 inline constexpr net::Timeout kLoginTimeout{120'000};
 inline constexpr net::Timeout kLoginWindow{10 * 60'000};  // from the connection to the login
+struct Timeouts {
+    net::Timeout write = kWriteTimeout;
+    net::Timeout idle = kIdleTimeout;
+    net::Timeout login = kLoginTimeout;
+};
 // Answers are sent when they have grown to this, or when the next command is awaited.
 inline constexpr std::size_t kFlushAt = 64 * 1024;
 
 class Connection {
 public:
-    Connection(net::Stream stream, proto::FramerLimits limits)
-        : stream_(std::move(stream)), framer_(limits) {}
+    Connection(net::Stream stream, proto::FramerLimits limits, const Timeouts& timeouts = {})
+        : stream_(std::move(stream)), framer_(limits), timeouts_(timeouts) {}
 
     // The next event of the framer, within `timeout` as a whole. What was answered so far is sent before
     // waiting, so that pipelined commands are answered together. While it waits between commands, no buffer
     // is held.
     net::Task<net::IoResult<proto::Framer::Event>> next(net::Timeout timeout);
-    // Whether next() would find bytes without waiting.
-    bool has_input() const { return in_.size() > taken_; }
-    // Sends what was answered.
+    // Whether next() would find bytes without waiting. Only between commands: what the framer showed last is
+    // gone.
+    bool has_input();
+    // Sends what was answered. After a failure every call fails, next() as well: commands that wait in line
+    // are for a client that is gone.
     net::Task<net::IoResult<void>> flush();
+    // Sends what the socket takes at once; the rest goes with the next flush(), of which none may be under
+    // way.
+    void flush_now();
 
     // Waits for input or Stream::interrupt(); `true` when there is input (or the end).
     net::Task<net::IoResult<bool>> wait_for_news(net::Timeout timeout);
@@ -44,12 +57,25 @@ public:
     // RFC 9051, 6.2.1: whatever was pipelined behind STARTTLS is dropped.
     net::Task<net::IoResult<void>> start_tls(std::shared_ptr<net::TlsServerContext> context);
 
+    // RFC 4978: from here on both sides compress. What was answered before must have been sent; what has come
+    // behind the command counts as compressed.
+    void start_compression(std::unique_ptr<Compression> compression);
+    bool is_compressed() const { return compression_ != nullptr; }
+    // RFC 8437, 4.1: answers are plain again. The client's bytes are from the end of its command on.
+    void end_compression();
+
+    const Timeouts& timeouts() const { return timeouts_; }
     net::Stream& stream() { return stream_; }
     proto::Framer& framer() { return framer_; }
     // Answers are appended here.
     std::string& out() { return out_; }
 
 private:
+    using Clock = std::chrono::steady_clock;
+    net::Task<net::IoResult<void>> fill(Clock::time_point end);
+    bool inflate_some();
+    bool pack();
+    net::Task<net::IoResult<void>> write(std::string& bytes);
     void rest();
     void acknowledge_at_once();
 
@@ -58,6 +84,15 @@ private:
     std::size_t taken_ = 0;  // bytes of in_ that the last event refers to
     proto::Framer framer_;
     std::string out_;
+    const Timeouts timeouts_;
+    std::optional<net::IoError> broken_;  // a write failed: nobody listens any more
+
+    std::unique_ptr<Compression> compression_;
+    bool deflates_ = false;      // while the client's side ends, ours has ended
+    bool damaged_ = false;       // the client's bytes were no DEFLATE
+    net::ReadBuffer packed_in_;  // not yet inflated
+    std::string packed_out_;     // deflated and not yet sent
+    std::size_t inflated_ = 0;   // since others on this thread had their turn
 };
 
 }  // namespace mailstead::imapd

@@ -47,24 +47,29 @@ std::string_view text_of(Framer::Rejection why) {
 }  // namespace
 
 Preauth::Preauth(Connection& connection, LoginService& service, const ListenerFacts& listener,
-                 std::string session_id)
-    : connection_(connection), service_(service), listener_(listener), session_id_(std::move(session_id)) {
+                 std::string session_id, Greeting greeting)
+    : connection_(connection),
+      service_(service),
+      listener_(listener),
+      session_id_(std::move(session_id)),
+      greeting_(greeting) {
     capabilities_.hide(listener.hidden_capabilities);
 }
 
 net::Task<std::optional<LoggedIn>> Preauth::run() {
-    proto::write_condition(connection_.out(), "*", Condition::ok, capability_line(),
-                           listener_.hostname + " IMAP ready");
+    if (greeting_ == Greeting::yes)
+        proto::write_condition(connection_.out(), "*", Condition::ok, capability_line(),
+                               listener_.hostname + " IMAP ready");
     const auto end = std::chrono::steady_clock::now() + kLoginWindow;
     while (!over_ && !logged_in_) {
         if (std::chrono::steady_clock::now() > end) {
             bye("Too long without a login");
             break;
         }
-        const auto event = co_await connection_.next(kLoginTimeout);
+        const auto event = co_await connection_.next(connection_.timeouts().login);
         if (!event) {
             if (event.error().kind == net::IoFailure::timed_out) bye("Too long without a login");
-            if (event.error().kind == net::IoFailure::cancelled) bye("Server is stopping");
+            if (event.error().kind == net::IoFailure::cancelled) bye("Server is stopping", "UNAVAILABLE");
             break;
         }
         if (*event == Framer::Event::literal) {
@@ -214,7 +219,7 @@ void Preauth::choose_binding(ipc::AuthStep& step, std::string_view wanted) {
 net::Task<std::optional<Secret>> Preauth::ask_client(std::string_view challenge) {
     proto::write_continuation(connection_.out(), base64_encode(challenge));
     connection_.framer().set_plain_lines(true);
-    const auto event = co_await connection_.next(kLoginTimeout);
+    const auto event = co_await connection_.next(connection_.timeouts().login);
     connection_.framer().set_plain_lines(false);
     if (!event) {
         over_ = true;
@@ -255,9 +260,9 @@ bool Preauth::count_bad(std::string_view tag, std::string_view text) {
     return false;
 }
 
-void Preauth::bye(std::string_view text) {
+void Preauth::bye(std::string_view text, std::string_view code) {
     over_ = true;
-    proto::write_condition(connection_.out(), "*", Condition::bye, "", text);
+    proto::write_condition(connection_.out(), "*", Condition::bye, code, text);
 }
 
 bool Preauth::passwords_allowed() const {

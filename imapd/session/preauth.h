@@ -23,8 +23,10 @@ struct LoggedIn {
 
 class Preauth {
 public:
+    // The greeting is for a new connection; after UNAUTHENTICATE there is none.
+    enum class Greeting : bool { no, yes };
     Preauth(Connection& connection, LoginService& service, const ListenerFacts& listener,
-            std::string session_id);
+            std::string session_id, Greeting greeting = Greeting::yes);
 
     // Until somebody has logged in; nullopt when the session is over.
     net::Task<std::optional<LoggedIn>> run();
@@ -48,7 +50,7 @@ private:
     Answer refuse(const ipc::AuthFailure& failure);
     void answer(std::string_view tag, const Answer& given);
     bool count_bad(std::string_view tag, std::string_view text);
-    void bye(std::string_view text);
+    void bye(std::string_view text, std::string_view code = {});
 
     bool passwords_allowed() const;
     bool starttls_possible() const;
@@ -60,6 +62,7 @@ private:
     LoginService& service_;
     const ListenerFacts& listener_;
     std::string session_id_;
+    Greeting greeting_;
     Capabilities capabilities_;
     std::string chosen_binding_;  // of the exchange in hand
     std::string tag_;             // of the command in hand

@@ -53,15 +53,23 @@ void write_permanent_flags(std::string& out, const KeywordNames& names, store::F
     out += ")] Flags that stay\r\n";
 }
 
-void write_flags_update(std::string& out, std::uint32_t number, const MessageInfo& message,
-                        const KeywordNames& names, bool mod_seq) {
+void write_fetch_head(std::string& out, std::uint32_t number, Uid uid, const Enabled& enabled) {
     out += "* ";
-    proto::write_number(out, number);
-    out += " FETCH (UID ";
-    proto::write_number(out, message.uid.value);
-    out += " FLAGS ";
+    proto::write_number(out, enabled.uid_only ? uid.value : number);
+    out += enabled.uid_only ? " UIDFETCH (" : " FETCH (";
+}
+
+void write_flags_update(std::string& out, std::uint32_t number, const MessageInfo& message,
+                        const KeywordNames& names, const Enabled& enabled) {
+    write_fetch_head(out, number, message.uid, enabled);
+    if (!enabled.uid_only) {
+        out += "UID ";
+        proto::write_number(out, message.uid.value);
+        out += ' ';
+    }
+    out += "FLAGS ";
     write_flag_list(out, message.flags, names);
-    if (mod_seq) {
+    if (enabled.condstore) {
         out += " MODSEQ (";
         proto::write_number(out, message.modseq.value);
         out += ')';
@@ -117,12 +125,14 @@ Outcome<UpdateState> Updater::step(const Snapshot& snapshot, std::string& out) {
         return UpdateState::done;
     }
     if (!target_) target_ = info->highestmodseq;
-    TRY_VOID(tell_new_keywords(snapshot, view_, names_, out));
-    TRY(finished, tell_flags(snapshot, out));
-    if (!finished) return UpdateState::more;
+    if (options_.flags) {
+        TRY_VOID(tell_new_keywords(snapshot, view_, names_, out));
+        TRY(finished, tell_flags(snapshot, out));
+        if (!finished) return UpdateState::more;
+    }
     if (options_.expunges) TRY_VOID(tell_expunges(snapshot, *target_, out));
-    TRY_VOID(tell_arrivals(snapshot, *info, out));
-    view_.told = *target_;
+    if (options_.arrivals) TRY_VOID(tell_arrivals(snapshot, *info, out));
+    if (options_.flags) view_.told = *target_;
     target_.reset();
     return UpdateState::done;
 }
@@ -149,7 +159,7 @@ Outcome<bool> Updater::tell_flags(const Snapshot& snapshot, std::string& out) {
         const bool own = options_.own != nullptr && message.modseq == options_.own->mod_seq &&
                          options_.own->uids.contains(message.uid);
         const std::uint32_t number = own ? 0 : view_.messages.number_of(message.uid);
-        if (number != 0) write_flags_update(out, number, message, names_, enabled_.condstore);
+        if (number != 0) write_flags_update(out, number, message, names_, enabled_);
         full = out.size() >= kFlushAt;
         return !full;
     };
@@ -160,7 +170,8 @@ Outcome<bool> Updater::tell_flags(const Snapshot& snapshot, std::string& out) {
 Outcome<void> Updater::tell_expunges(const Snapshot& snapshot, ModSeq now, std::string& out) {
     if (view_.expunges_told == now) return Outcome<void>();
     TRY(gone, snapshot.vanished_since(view_.info.id, view_.expunges_told, view_.messages.uids()));
-    write_expunges(out, view_, gone, enabled_.qresync);
+    // RFC 9586, 3: VANISHED speaks of UIDs.
+    write_expunges(out, view_, gone, enabled_.qresync || enabled_.uid_only);
     view_.expunges_told = now;
     return Outcome<void>();
 }
@@ -172,7 +183,9 @@ Outcome<void> Updater::tell_arrivals(const Snapshot& snapshot, const store::Mail
     const std::uint32_t before = view_.messages.count();
     for (const UidRange range : uids.ranges()) {
         if (range.last < view_.next.value) continue;
-        view_.messages.append(UidRange{std::max(range.first, view_.next.value), range.last});
+        const UidRange fresh{std::max(range.first, view_.next.value), range.last};
+        view_.messages.append(fresh);
+        arrived_.add(fresh);
     }
     view_.next = info.uidnext;
     if (view_.messages.count() == before) return Outcome<void>();

@@ -19,6 +19,7 @@ struct Enabled {
     bool qresync = false;
     bool utf8 = false;  // UTF8=ACCEPT
     bool rev2 = false;  // IMAP4rev2
+    bool uid_only = false;  // RFC 9586: no sequence numbers in either direction
 
     proto::Utf8 strings() const { return utf8 || rev2 ? proto::Utf8::yes : proto::Utf8::no; }
 };
@@ -60,6 +61,10 @@ struct UpdateOptions {
     // RFC 9051, 7.5.1: not during FETCH, STORE and SEARCH, since sequence numbers would shift under the
     // client.
     bool expunges = true;
+    bool arrivals = true;
+    bool flags = true;
+    bool expunges_are_own = false;     // the command itself expunges, which its client must hear of
+    bool whatever_is_watched = false;  // although NOTIFY has not asked for it
     const OwnChange* own = nullptr;
 };
 
@@ -68,9 +73,12 @@ void write_flag_list(std::string& out, const store::Flags& flags, const KeywordN
 void write_available_flags(std::string& out, const KeywordNames& names);
 void write_permanent_flags(std::string& out, const KeywordNames& names, store::FlagScope changeable);
 
+// `* 3 FETCH (`, or `* 7 UIDFETCH (` where sequence numbers are not used (RFC 9586, 3).
+void write_fetch_head(std::string& out, std::uint32_t number, Uid uid, const Enabled& enabled);
+
 // `* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))`
 void write_flags_update(std::string& out, std::uint32_t number, const store::MessageInfo& message,
-                        const KeywordNames& names, bool mod_seq);
+                        const KeywordNames& names, const Enabled& enabled);
 
 // UIDs as a client reads them.
 void write_uids(std::string& out, const store::UidSet& uids);
@@ -93,6 +101,8 @@ public:
         : view_(view), enabled_(enabled), names_(names), options_(options) {}
 
     store::Outcome<UpdateState> step(const store::Snapshot& snapshot, std::string& out);
+    // The messages that EXISTS has told of.
+    const store::UidSet& arrived() const { return arrived_; }
 
 private:
     store::Outcome<void> tell_expunges(const store::Snapshot& snapshot, ModSeq now, std::string& out);
@@ -104,6 +114,7 @@ private:
     const Enabled& enabled_;
     KeywordNames& names_;
     UpdateOptions options_;
+    store::UidSet arrived_;
     std::uint32_t after_ = 0;       // flags of messages up to this UID were told
     std::optional<ModSeq> target_;  // what `told` becomes at the end
 };

@@ -31,17 +31,19 @@ net::Task<void> serve(Worker* worker, const ListenerFacts* facts, net::Stream st
         const auto secured = co_await connection.start_tls(facts->tls);
         if (!secured) co_return;
     }
-    std::optional<LoggedIn> user;
-    {
-        Preauth preauth(connection, *worker, *facts, id);
-        user = co_await preauth.run();
-    }
-    if (user) {
+    bool again = true;
+    for (auto greeting = Preauth::Greeting::yes; again; greeting = Preauth::Greeting::no) {
+        std::optional<LoggedIn> user;
+        {
+            Preauth preauth(connection, *worker, *facts, id, greeting);
+            user = co_await preauth.run();
+        }
+        if (!user) break;
         Capabilities capabilities;
         capabilities.hide(facts->hidden_capabilities);
         const auto session = std::make_unique<Session>(connection, *worker, id, std::move(user->tag),
                                                        user->account, std::move(user->login), capabilities);
-        co_await session->run();
+        again = co_await session->run();
     }
     co_await connection.stream().shutdown(kShutdownTimeout);
 }
@@ -102,6 +104,8 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
               .counts = SessionCounts(settings.limits.sessions_per_account),
               .append_limit = settings.limits.message_size,
               .fulltext = settings.imap.fulltext,
+              .message_limit = settings.imap.message_limit,
+              .save_limit = settings.imap.save_limit,
               .hidden_capabilities = [this](AccountId account) { return hidden_of(directory_, account); },
               .account_of = [this](std::string_view login) { return imapd::account_of(directory_, login); },
               .address_of = [this](AccountId account) { return imapd::address_of(directory_, account); }} {}
@@ -165,7 +169,7 @@ net::Task<void> Server::receive_notices() {
         for (std::size_t i = 0; i < workers_.size(); ++i) {
             boost::asio::post(threads_->context(i), [worker = workers_[i].get(), news = *received] {
                 if (news.lost) return worker->announce_all();
-                for (const ipc::ChangeNotice& notice : news.notices) worker->announce(notice.account);
+                for (const ipc::ChangeNotice& notice : news.notices) worker->announce(notice);
             });
         }
     }

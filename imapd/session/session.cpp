@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/runtime/log.h"
+#include "imapd/commands/fetch_answer.h"
 #include "imapd/commands/table.h"
 #include "imapd/proto/response.h"
 
@@ -104,20 +105,22 @@ Session::Session(Connection& client, Backend& services, std::string session_id, 
       login(std::move(user)),
       capabilities(offered),
       session_id_(std::move(session_id)),
-      tag_of_login_(std::move(tag_of_login)) {}
+      tag_of_login_(std::move(tag_of_login)),
+      progress_(client) {}
 
 Session::~Session() {
     unselect();
     if (joined_) backend.leave(account, *this);
 }
 
-net::Task<void> Session::run() {
+net::Task<bool> Session::run() {
     bool going = co_await begin();
-    while (going && !logging_out) {
-        const auto event = co_await connection.next(kIdleTimeout);
+    while (going && !logging_out && !unauthenticating) {
+        going = co_await attend();
+        if (!going) break;
+        const auto event = co_await connection.next(connection.timeouts().idle);
         if (!event) {
-            if (event.error().kind == net::IoFailure::timed_out) bye("Idle for too long");
-            if (event.error().kind == net::IoFailure::cancelled) bye("Server is stopping");
+            bye_for(event.error());
             break;
         }
         switch (*event) {
@@ -141,8 +144,37 @@ net::Task<void> Session::run() {
         }
     }
     unselect();
+    co_await end();
+    co_return going&& unauthenticating;
+}
+
+net::Task<void> Session::end() {
     (void)co_await connection.flush();
     log::info("imap.logout", {{"session", session_id_}, {"login", login}});
+    if (!unauthenticating) co_return;
+    connection.end_compression();
+    connection.framer().set_limits(proto::kLimitsBeforeLogin);
+}
+
+// Under NOTIFY: tells what happens until the client says something (RFC 5465, 3.1).
+net::Task<bool> Session::attend() {
+    if (!watch || connection.framer().in_command()) co_return true;
+    const auto give_up = std::chrono::steady_clock::now() + connection.timeouts().idle;
+    while (!connection.has_input()) {
+        UpdateOptions options;
+        options.expunges = !watch->delays_expunges();
+        bool alive = co_await tell_updates(options);
+        if (alive) alive = co_await tell_watched();
+        if (!alive) co_return false;
+        const auto left =
+            std::chrono::duration_cast<net::Timeout>(give_up - std::chrono::steady_clock::now());
+        waiting_ = true;
+        const auto news = co_await connection.wait_for_news(std::max(left, net::Timeout(1)));
+        waiting_ = false;
+        if (!news) co_return bye_for(news.error());
+        if (*news) break;
+    }
+    co_return true;
 }
 
 // The tagged answer to LOGIN or AUTHENTICATE is given here, since only now is it known what the account may
@@ -153,25 +185,36 @@ net::Task<bool> Session::begin() {
         log::warning("imap.account.unavailable",
                      {{"session", session_id_}, {"login", login}, {"reason", opened.error().what}});
         answer(tag_of_login_, reply_to(opened.error()));
-        co_return bye("The account cannot be opened now");
+        co_return bye("The account cannot be opened now", "UNAVAILABLE");
     }
     reader_ = *std::move(opened);
     joined_ = backend.join(account, *this);
     if (!joined_) {
         answer(tag_of_login_, no("Too many connections for this account", "LIMIT"));
-        co_return bye("Too many connections for this account");
+        co_return bye("Too many connections for this account", "LIMIT");
     }
     const auto hidden = backend.hidden_capabilities(account);
     capabilities.hide(hidden);
     connection.framer().set_limits(proto::kLimitsAfterLogin);
+    if (is_full())
+        proto::write_condition(out(), "*", Condition::no, "ALERT",
+                               "The mailbox is full, new mail is refused");
     std::string code;
-    capabilities.write_after_login(code, backend.append_limit());
+    capabilities.write_after_login(code, backend.append_limit(), limits());
     answer(tag_of_login_, ok("Logged in", std::move(code)));
     const std::string peer = connection.stream().peer().to_string();
     log::info(
         "imap.login",
         {{"session", session_id_}, {"login", login}, {"peer", peer}, {"tls", connection.stream().is_tls()}});
     co_return true;
+}
+
+// RFC 9051, 7.1: ALERT is for what a person has to see, and to act on.
+bool Session::is_full() const {
+    const auto now = own_snapshot();
+    if (!now) return false;
+    const auto info = now->account();
+    return info && info->quota_octets != 0 && info->octets >= info->quota_octets;
 }
 
 net::Task<bool> Session::on_command() {
@@ -205,17 +248,30 @@ net::Task<bool> Session::execute(proto::Command command) {
         answer(command.tag, no("The mailbox is open for reading only", "READ-ONLY"));
         co_return true;
     }
+    if (enabled.uid_only && uses_numbers(command)) {
+        answer(command.tag, {Condition::bad, "UIDREQUIRED", "UIDs only, as the client asked for"});
+        co_return ++bad_commands_ < kMaxBadCommands || bye("Too many bad commands");
+    }
     own_change = OwnChange();
+    progress_.begin(command.tag, backend.progress_interval(), capabilities.has(Capability::in_progress));
     const Reply reply = co_await row.execute(*this, command);
     intake = Intake();
+    // The session was ended, and the client knows why.
+    if (logging_out && command.verb != proto::Verb::logout) co_return false;
     if (selected && !logging_out) {
         UpdateOptions options;
         options.expunges = allows_expunges(command);
         options.own = &own_change;
+        options.expunges_are_own = expunges(command);
         const bool alive = co_await tell_updates(options);
         if (!alive) co_return false;
     }
     answer(command.tag, reply);
+    if (compression) {
+        const auto sent = co_await connection.flush();
+        if (!sent) co_return false;
+        connection.start_compression(std::move(compression));
+    }
     co_return co_await flush_if_full();
 }
 
@@ -262,6 +318,11 @@ net::Task<std::optional<Reply>> Session::refuse_message(proto::Append append) {
     if (size > backend.append_limit()) co_return no("The message is too large", "TOOBIG");  // RFC 7889, 4
     if (append.messages.size() > 1 && !capabilities.has(Capability::multi_append))
         co_return bad("One message at a time");
+    // RFC 9738, 3: all of them or none.
+    for (const std::uint32_t most : {limits().messages, limits().saved}) {
+        if (most != 0 && append.messages.size() > most)
+            co_return no("Too many messages at once", "MESSAGELIMIT " + std::to_string(most));
+    }
     const auto place = co_await locate(append.mailbox);
     if (!place) co_return reply_to(place.error());
     if (auto refused = refusal_to_insert(*place)) co_return refused;
@@ -305,7 +366,25 @@ net::Task<Outcome<store::ChangeResult>> Session::apply(AccountId owner, store::A
     store::Change change;
     change.at = now();
     change.action = std::move(action);
-    co_return co_await backend.apply(owner, std::move(change), std::move(files));
+    std::optional<store::Action> own;
+    if (watch) own = change.action;
+    progress_.keep_alive();
+    auto result = co_await backend.apply(owner, std::move(change), std::move(files));
+    progress_.stop();
+    if (result) note_own(owner, own, *result);
+    co_return result;
+}
+
+void Session::note_own(AccountId owner, const std::optional<store::Action>& action, const store::ChangeResult& result) {
+    if (!watch || !action) return;
+    if (owner == account) watch->note_own(*action, result);
+    if (!selected || selected->account != owner) return;
+    const auto* appended = std::get_if<store::Appended>(&result);
+    if (appended != nullptr && appended->mailbox == selected->info.id)
+        own_arrivals_ = own_arrivals_.united(appended->uids);
+    const auto* copied = std::get_if<store::Copied>(&result);
+    if (copied != nullptr && copied->mailbox == selected->info.id)
+        own_arrivals_ = own_arrivals_.united(copied->destination);
 }
 
 net::Task<bool> Session::flush_if_full() {
@@ -314,9 +393,21 @@ net::Task<bool> Session::flush_if_full() {
     co_return sent.has_value();
 }
 
-net::Task<bool> Session::tell_updates(UpdateOptions options) {
+// RFC 5465, 3.1: after a NOTIFY nothing is told of the selected mailbox but what it names.
+UpdateOptions Session::as_watched(UpdateOptions options) const {
+    if (!watch || options.whatever_is_watched) return options;
+    const proto::NotifyEvents events = watch->selected_events();
+    options.flags = events.has(proto::NotifyEvent::flag_change);
+    options.arrivals = events.has(proto::NotifyEvent::message_new);
+    options.expunges =
+        options.expunges && (options.expunges_are_own || events.has(proto::NotifyEvent::message_expunge));
+    return options;
+}
+
+net::Task<bool> Session::tell_updates(UpdateOptions wanted) {
     if (!selected) co_return true;
     if (!renew_rights()) co_return bye("The selected mailbox is no longer shared with you");
+    const UpdateOptions options = as_watched(wanted);
     Updater updater(*selected, enabled, keywords, options);
     for (;;) {
         Outcome<UpdateState> state = UpdateState::done;
@@ -330,10 +421,71 @@ net::Task<bool> Session::tell_updates(UpdateOptions options) {
             co_return true;
         }
         if (*state == UpdateState::gone) co_return bye("The selected mailbox is no more");
-        if (*state == UpdateState::done) co_return true;
+        if (*state == UpdateState::done) break;
         const auto sent = co_await connection.flush();
         if (!sent) co_return false;
     }
+    if (updater.arrived().empty() || !watch) co_return true;
+    // RFC 5465, 5.2: not for what this client has just put there itself.
+    store::UidSet fresh = updater.arrived().without(own_arrivals_);
+    own_arrivals_.clear();
+    co_return co_await fetch_arrivals(std::move(fresh));
+}
+
+net::Task<bool> Session::fetch_arrivals(store::UidSet uids) {
+    if (uids.empty() || watch->new_message_items().empty()) co_return true;
+    proto::Fetch request;
+    request.items = watch->new_message_items();
+    const auto outcome = co_await commands::answer_fetch(*this, request, std::move(uids), UidSet());
+    co_return outcome.alive;
+}
+
+WatchContext Session::watch_context() const {
+    const bool own = selected && selected->account == account;
+    return {enabled, capabilities, own ? std::optional(selected->info.id) : std::nullopt};
+}
+
+net::Task<bool> Session::tell_watched() {
+    if (!watch || !watch->is_marked()) co_return true;
+    {
+        const auto current = own_snapshot();
+        if (!current) co_return true;
+        const auto told = watch->tell(*current, watch_context(), out());
+        if (!told) {
+            log::warning("imap.update.failed", {{"session", session_id_}, {"reason", told.error().what}});
+            co_return true;
+        }
+        // RFC 5465, 5.8: as if NOTIFY NONE had come.
+        if (!*told) {
+            out() += "* OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch\r\n";
+            proto::Notify none;
+            none.none = true;
+            watch.emplace(std::move(none), backend.watch_limit());
+        }
+    }
+    co_return co_await flush_if_full();
+}
+
+Capabilities::Limits Session::limits() const {
+    Capabilities::Limits limits;
+    if (capabilities.has(Capability::message_limit)) limits.messages = backend.message_limit();
+    if (capabilities.has(Capability::save_limit)) limits.saved = backend.save_limit();
+    return limits;
+}
+
+std::string Session::limit(UidSet& uids) const {
+    const std::uint32_t most = limits().messages;
+    if (most == 0 || uids.count() <= most) return {};
+    const store::UidRuns all(uids);
+    uids = all.uids_of(all.count() - most + 1, all.count());
+    return "MESSAGELIMIT " + std::to_string(most) + " " + std::to_string(uids.first().value);
+}
+
+net::Task<bool> Session::tell_progress(std::uint64_t done, std::uint64_t goal) {
+    if (!progress_.is_due()) co_return true;
+    progress_.write(out(), done, goal);
+    const auto sent = co_await connection.flush();
+    co_return sent.has_value();
 }
 
 Parsed<UidSet> Session::resolve(const proto::SequenceSet& set, bool uid) const {
@@ -382,6 +534,11 @@ void Session::unselect() {
 // ---- IDLE
 
 void Session::on_change() {
+    on_change_in({});
+}
+
+void Session::on_change_in(std::span<const MailboxId> mailboxes) {
+    if (watch) watch->mark(mailboxes);
     if (waiting_) connection.stream().interrupt();
 }
 
@@ -389,10 +546,12 @@ net::Task<Reply> Session::idle() {
     proto::write_continuation(out(), "Idling");
     connection.framer().set_plain_lines(true);
     const UpdateOptions everything;
-    const auto give_up = std::chrono::steady_clock::now() + kIdleTimeout;
+    const auto give_up = std::chrono::steady_clock::now() + connection.timeouts().idle;
     Reply reply = ok("Idle no more");
     for (;;) {
-        const bool alive = co_await tell_updates(everything);
+        // RFC 5465, 4: what NOTIFY asked for, and no more.
+        bool alive = co_await tell_updates(everything);
+        if (alive) alive = co_await tell_watched();
         if (!alive) {
             logging_out = true;
             break;
@@ -404,12 +563,13 @@ net::Task<Reply> Session::idle() {
         waiting_ = false;
         if (news && !*news) continue;
         if (!news) {
-            bye(news.error().kind == net::IoFailure::timed_out ? "Idle for too long" : "Server is stopping");
+            bye_for(news.error());
             logging_out = true;
             break;
         }
-        const auto event = co_await connection.next(kIdleTimeout);
+        const auto event = co_await connection.next(connection.timeouts().idle);
         if (!event) {
+            bye_for(event.error());
             logging_out = true;
             break;
         }
@@ -434,8 +594,15 @@ bool Session::count_bad(std::string_view tag, const Reply& reply) {
     return bye("Too many bad commands");
 }
 
-bool Session::bye(std::string_view text) {
-    proto::write_condition(out(), "*", Condition::bye, "", text);
+bool Session::bye(std::string_view text, std::string_view code) {
+    proto::write_condition(out(), "*", Condition::bye, code, text);
+    return false;
+}
+
+// A client that is still there hears why it is left.
+bool Session::bye_for(const net::IoError& error) {
+    if (error.kind == net::IoFailure::timed_out) bye("Idle for too long");
+    if (error.kind == net::IoFailure::cancelled) bye("Server is stopping", "UNAVAILABLE");
     return false;
 }
 

@@ -14,7 +14,9 @@
 #include "imapd/session/capabilities.h"
 #include "imapd/session/connection.h"
 #include "imapd/session/place.h"
+#include "imapd/session/progress.h"
 #include "imapd/session/selected.h"
+#include "imapd/session/watch.h"
 
 namespace mailstead::imapd {
 
@@ -57,8 +59,9 @@ public:
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
-    // Answers the login and serves until the session is over.
-    net::Task<void> run();
+    // Answers the login and serves until the session is over. True: the client wants to log in anew (RFC
+    // 8437).
+    net::Task<bool> run();
 
     // ---- for commands
     std::string& out() { return connection.out(); }
@@ -89,6 +92,15 @@ public:
     void enable_condstore();
     void select(Selected view);
     void unselect();
+    // RFC 9738, 3: keeps the newest of `uids`, as many as one command may work on. The response code that
+    // says so, empty when all may stay.
+    std::string limit(store::UidSet& uids) const;
+    Capabilities::Limits limits() const;
+    // RFC 9585: says how far a command that takes long has come, now and then. False when the client is gone.
+    net::Task<bool> tell_progress(std::uint64_t done, std::uint64_t goal);
+    // The untagged answers that a NOTIFY asks for (RFC 5465). False when the session is over.
+    net::Task<bool> tell_watched();
+    WatchContext watch_context() const;
 
     Connection& connection;
     Backend& backend;
@@ -99,7 +111,11 @@ public:
     KeywordNames keywords;
     std::optional<Selected> selected;  // set by select() and unselect() alone
     Intake intake;
+    std::optional<Watch> watch;  // since the first NOTIFY
     bool logging_out = false;
+    bool unauthenticating = false;
+    // Compression that begins behind the tagged answer.
+    std::unique_ptr<Compression> compression;
     // A change of flags that the command in hand made itself, not to be told again.
     OwnChange own_change;
     // Waits for DONE, telling what happens meanwhile (RFC 9051, 6.3.13).
@@ -107,8 +123,16 @@ public:
 
 private:
     void on_change() override;
+    void on_change_in(std::span<const MailboxId> mailboxes) override;
 
     net::Task<bool> begin();
+    bool is_full() const;
+    net::Task<bool> attend();
+    net::Task<void> end();
+    net::Task<bool> fetch_arrivals(store::UidSet uids);
+    UpdateOptions as_watched(UpdateOptions options) const;
+    void note_own(AccountId owner, const std::optional<store::Action>& action,
+                  const store::ChangeResult& result);
     net::Task<bool> on_command();
     net::Task<bool> execute(proto::Command command);
     net::Task<bool> on_literal();
@@ -119,13 +143,16 @@ private:
     bool renew_rights();
     void answer(std::string_view tag, const Reply& reply);
     bool count_bad(std::string_view tag, const Reply& reply);
-    bool bye(std::string_view text);
+    bool bye(std::string_view text, std::string_view code = {});
+    bool bye_for(const net::IoError& error);
 
     std::string session_id_;
     std::string tag_of_login_;
     std::optional<store::AccountReader> reader_;
     bool joined_ = false;
-    bool waiting_ = false;  // in IDLE, and to be woken by changes
+    bool waiting_ = false;  // in IDLE or under NOTIFY, and to be woken by changes
+    store::UidSet own_arrivals_;  // in the selected mailbox, by this session
+    Progress progress_;
     unsigned bad_commands_ = 0;
 };
 

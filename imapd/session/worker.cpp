@@ -143,10 +143,10 @@ Outcome<bool> Worker::is_sharer(AccountId owner, AccountId with) {
     return found;
 }
 
-void Worker::announce(AccountId account) {
-    const auto found = sessions_.find(account);
+void Worker::announce(const ipc::ChangeNotice& notice) {
+    const auto found = sessions_.find(notice.account);
     if (found == sessions_.end()) return;
-    for (Listening* session : found->second) session->on_change();
+    for (Listening* session : found->second) session->on_change_in(notice.mailboxes);
 }
 
 void Worker::announce_all() {

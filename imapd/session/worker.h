@@ -42,6 +42,8 @@ struct Shared {
     SessionCounts counts;
     std::uint64_t append_limit = 0;
     bool fulltext = false;  // the accounts' full-text indexes are asked
+    std::uint32_t message_limit = 0;  // RFC 9738; 0: none
+    std::uint32_t save_limit = 0;
     // Of the directory; any thread.
     std::function<std::vector<std::string>(AccountId)> hidden_capabilities;
     // Of the directory; any thread. See Backend.
@@ -76,9 +78,11 @@ public:
     runtime::OffloadPool& pool() override { return shared_.pool; }
     std::uint64_t append_limit() const override { return shared_.append_limit; }
     std::optional<std::filesystem::path> fulltext_index(AccountId account) const override;
+    std::uint32_t message_limit() const override { return shared_.message_limit; }
+    std::uint32_t save_limit() const override { return shared_.save_limit; }
 
     // Wakes the sessions of an account, or all. On this worker's thread.
-    void announce(AccountId account);
+    void announce(const ipc::ChangeNotice& notice);
     void announce_all();
 
 private:

@@ -35,6 +35,9 @@ constexpr std::string_view kWellFormed[] = {
     "COPY 1:2 x",
     "MOVE 1:2 x",
     "ID (\"a\" \"b\")",
+    "COMPRESS DEFLATE",
+    "NOTIFY SET STATUS (selected (MessageNew (UID BODY[1]) MessageExpunge)) (subtree (a b) (MailboxName))",
+    "UIDBATCHES 500 1:2",
 };
 
 bool accepted(std::string_view command) {

@@ -7,6 +7,9 @@
 //   @hide NAME            a capability hidden from the account
 //   @account ADDRESS      another account of the server
 //   @client N ADDRESS     the client N is its owner
+//   @message-limit N, @save-limit N, @watch-limit N   the server's limits
+//   @progress MS          how often a long command says how far it is
+//   @annotate MAILBOX ENTRY [VALUE]   somebody sets an annotation; "-" stands for the account
 //   @message MAILBOX      the following lines up to "." are delivered as one message
 //   @away, @back          deliver is away, and back
 //   C: text               the first client sends a line; C2: the second one, and so on
@@ -17,6 +20,7 @@
 //   SX                    the server has closed the connection
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -51,8 +55,20 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
+// How the client's bytes are cut into packets. What it sends at once is cut, not what it sends after having
+// waited for an answer.
+struct Cut {
+    std::size_t at = 0;  // 0: not at all
+    bool bytewise = false;
+};
+
 class Dialog {
 public:
+    explicit Dialog(Cut cut = {}) : cut_(cut) {}
+    // Every line that came, without the numbers that the clock has a part in.
+    const std::string& transcript() const { return transcript_; }
+    std::size_t longest_sent() const { return longest_sent_; }
+
     void run(const std::filesystem::path& file) {
         std::ifstream in(file);
         std::string line;
@@ -84,6 +100,16 @@ private:
             server_.backend.account.must<store::Done>(quota);
         } else if (verb == "@hide") {
             server_.backend.hidden.push_back(rest);
+        } else if (verb == "@message-limit") {
+            server_.backend.most_messages = static_cast<std::uint32_t>(std::stoul(rest));
+        } else if (verb == "@save-limit") {
+            server_.backend.most_saved = static_cast<std::uint32_t>(std::stoul(rest));
+        } else if (verb == "@watch-limit") {
+            server_.backend.most_watched = std::stoul(rest);
+        } else if (verb == "@progress") {
+            server_.backend.progress = std::chrono::milliseconds(std::stol(rest));
+        } else if (verb == "@annotate") {
+            annotate(rest);
         } else if (verb == "@away" || verb == "@back") {
             server_.backend.deliver_is_away = verb == "@away";
         } else if (verb == "@account") {
@@ -102,6 +128,42 @@ private:
         }
     }
 
+    void annotate(const std::string& rest) {
+        std::istringstream words(rest);
+        std::string mailbox, value;
+        store::SetMetadata::Entry entry;
+        words >> mailbox >> entry.name;
+        if (words >> value) entry.value = value;
+        store::SetMetadata change;
+        if (mailbox != "-") change.mailbox = store::name(mailbox);
+        change.entries.push_back(entry);
+        server_.backend.account.must<store::Done>(change);
+        server_.backend.announce();
+    }
+
+    void send(TestClient& client, const std::string& bytes) {
+        longest_sent_ = std::max(longest_sent_, bytes.size());
+        const std::size_t first = cut_.bytewise ? 1 : cut_.at;
+        std::size_t done = 0;
+        for (std::size_t next = first; next != 0 && next < bytes.size();
+             next += cut_.bytewise ? 1 : bytes.size()) {
+            client.send(std::string_view(bytes).substr(done, next - done));
+            server_.settle();
+            done = next;
+        }
+        client.send(std::string_view(bytes).substr(done));
+    }
+
+    void note(std::size_t who, const std::string& line) {
+        transcript_ += std::to_string(who) + ": ";
+        const bool timed =
+            line.find("SAVEDATE") != std::string::npos || line.find("UIDVALIDITY") != std::string::npos ||
+            line.find("COPYUID") != std::string::npos || line.find("APPENDUID") != std::string::npos;
+        for (const char c : line)
+            transcript_ += timed && std::isdigit(static_cast<unsigned char>(c)) != 0 ? '0' : c;
+        transcript_ += '\n';
+    }
+
     void speak(const std::string& verb, const std::string& rest) {
         std::size_t digits = 1;
         std::size_t who = 0;
@@ -113,7 +175,7 @@ private:
         TestClient& client = client_of(who == 0 ? 1 : who);
         std::string line;
         if (verb.front() == 'C') {
-            client.send(how == "-" ? unescape(rest) : rest + "\r\n");
+            send(client, how == "-" ? unescape(rest) : rest + "\r\n");
         } else if (nothing) {
             server_.settle();
             ASSERT_EQ(client.received, "");
@@ -123,9 +185,11 @@ private:
         } else if (how == "..") {
             do {
                 ASSERT_TRUE(server_.read_line(client, line)) << "no such line came";
+                note(who, line);
             } while (!matches(rest, line));
         } else {
             ASSERT_TRUE(server_.read_line(client, line)) << "no line came; " << client.received;
+            note(who, line);
             ASSERT_TRUE(matches(rest, line)) << "came: " << line;
         }
     }
@@ -142,12 +206,29 @@ private:
     StartAt start_ = StartAt::login;
     std::map<std::size_t, TestClient*> clients_;
     std::map<std::size_t, std::string> logins_;  // of those who are not joe
+    const Cut cut_;
+    std::string transcript_;
+    std::size_t longest_sent_ = 0;
     int number_ = 0;
 };
 
 class ImapDialog : public testing::TestWithParam<std::filesystem::path> {};
 TEST_P(ImapDialog, GoesAsWritten) {
     Dialog().run(GetParam());
+}
+
+// Habit of networks: where a packet ends means nothing.
+TEST_P(ImapDialog, GoesAsWrittenHoweverTheBytesAreCut) {
+    Dialog whole;
+    whole.run(GetParam());
+    for (std::size_t at = 1; at < whole.longest_sent() && !HasFailure(); ++at) {
+        Dialog cut({at, false});
+        cut.run(GetParam());
+        ASSERT_EQ(cut.transcript(), whole.transcript()) << "cut behind byte " << at;
+    }
+    Dialog bytewise({0, true});
+    bytewise.run(GetParam());
+    EXPECT_EQ(bytewise.transcript(), whole.transcript()) << "byte by byte";
 }
 
 std::vector<std::filesystem::path> scripts() {

@@ -106,5 +106,51 @@ TEST(ImapSession, LargeBodyAndManyMessagesArriveWhole) {
     EXPECT_GT(bytes, 700'000u);
 }
 
+TEST(ImapSession, UidBatchesPartitionTheMailboxFromTheNewestDown_Rfc10022) {
+    TestServer server;
+    server.backend.account.write_files = false;
+    for (int i = 0; i < 1'300; ++i) server.backend.account.deliver(store::make_message("n"));
+    store::Expunge expunge;
+    expunge.mailbox = server.backend.account.id_of("INBOX");
+    expunge.uids = store::UidSet({store::UidRange{1, 10}, store::UidRange{700, 799}});
+    expunge.only_deleted = false;
+    server.backend.account.must<store::Expunged>(expunge);
+    TestClient& client = server.connect(StartAt::login);
+    const auto last_lines = [&](const std::string& command) {
+        client.send(command + "\r\n");
+        std::string line, before;
+        while (server.read_line(client, line) && !line.starts_with(command.substr(0, 2))) before = line;
+        return before + " | " + line.substr(0, line.find(']') + 1);
+    };
+    last_lines("a SELECT INBOX");
+    // 1,190 messages: 801 to 1300, 201 to 800 without those expunged, 11 to 200.
+    EXPECT_EQ(last_lines("b UIDBATCHES 500"), "* UIDBATCHES (TAG \"b\") 1300:801,800:201,200:1 | ");
+    EXPECT_EQ(last_lines("c UIDBATCHES 500 2:2"), "* UIDBATCHES (TAG \"c\") 800:201 | ");
+    EXPECT_EQ(last_lines("d UIDBATCHES 500 2:9"), "* UIDBATCHES (TAG \"d\") 800:201,200:1 | ");
+    EXPECT_EQ(last_lines("e UIDBATCHES 500 4:9"), "* UIDBATCHES (TAG \"e\") | ");
+    EXPECT_EQ(last_lines("f UIDBATCHES 4000000000"), "* UIDBATCHES (TAG \"f\") 1300:1 | ");
+    EXPECT_EQ(last_lines("g UIDBATCHES 595"), "* UIDBATCHES (TAG \"g\") 1300:606,605:1 | ");
+    EXPECT_EQ(last_lines("h UIDBATCHES 499"), " | h NO [TOOFEW]");
+    EXPECT_EQ(last_lines("i UIDBATCHES 500 1:4001"), " | i NO [TOOMANY]");
+    last_lines("j SELECT Sent");
+    EXPECT_EQ(last_lines("k UIDBATCHES 500"), "* UIDBATCHES (TAG \"k\") | ");
+}
+
+TEST(ImapSession, ChangeThatTakesLongSaysSo_Rfc9585_4) {
+    TestServer server;
+    server.backend.account.deliver(store::make_message("one"));
+    TestClient& client = server.connect(StartAt::login);
+    std::string line;
+    client.send("a SELECT INBOX\r\n");
+    while (server.read_line(client, line) && !line.starts_with("a ")) continue;
+    server.backend.progress = std::chrono::milliseconds(1);
+    server.backend.slowness = std::chrono::milliseconds(20);
+    client.send("b COPY 1 Sent\r\n");
+    ASSERT_TRUE(server.read_line(client, line));
+    EXPECT_TRUE(line.starts_with("* OK [INPROGRESS (\"b\" NIL NIL)] ")) << line;
+    while (server.read_line(client, line) && line.starts_with("* OK [INPROGRESS")) continue;
+    EXPECT_TRUE(line.starts_with("b OK [COPYUID")) << line;
+}
+
 }  // namespace
 }  // namespace mailstead::imapd

@@ -7,6 +7,9 @@
 #include <thread>
 #include <unistd.h>
 
+#include <zlib.h>
+
+#include "common/net/event.h"
 #include "imapd/session/preauth.h"
 #include "imapd/session/session.h"
 
@@ -21,18 +24,21 @@ std::string contents_of(const FileDescriptor& file, std::uint64_t size) {
 }
 
 net::Task<void> serve(TestServer* server, net::Stream stream, StartAt start, LoggedIn who) {
-    Connection connection(std::move(stream), proto::kLimitsBeforeLogin);
+    Connection connection(std::move(stream), proto::kLimitsBeforeLogin, server->timeouts);
     std::optional<LoggedIn> user = std::move(who);
-    if (start == StartAt::greeting) {
-        Preauth preauth(connection, server->logins, server->facts, "s1");
-        user = co_await preauth.run();
-    }
-    if (user) {
+    auto greeting = Preauth::Greeting::yes;
+    for (bool again = true; again; greeting = Preauth::Greeting::no) {
+        if (start == StartAt::greeting) {
+            Preauth preauth(connection, server->logins, server->facts, "s1", greeting);
+            user = co_await preauth.run();
+        }
+        if (!user) break;
         Capabilities capabilities;
         capabilities.hide(server->facts.hidden_capabilities);
         Session session(connection, server->backend, "s1", user->tag, user->account, user->login,
                         capabilities);
-        co_await session.run();
+        again = co_await session.run();
+        start = StartAt::greeting;
     }
     connection.stream().close();
 }
@@ -47,6 +53,7 @@ net::Task<store::Outcome<store::AccountReader>> TestBackend::open(AccountId id) 
 net::Task<store::Outcome<store::ChangeResult>> TestBackend::apply(AccountId id, store::Change change,
                                                                   std::vector<FileDescriptor> files) {
     if (deliver_is_away) co_return store::Failure(store::Fault::unavailable, "away");
+    if (slowness.count() != 0) (void)co_await net::sleep_for(slowness);
     std::vector<std::string> contents;
     if (auto* append = std::get_if<store::Append>(&change.action)) {
         for (store::NewMessage& message : append->messages) {
@@ -138,6 +145,11 @@ void TestBackend::announce(AccountId id) {
     for (auto entry = begin; entry != end; ++entry) entry->second->on_change();
 }
 
+void TestBackend::announce_in(MailboxId mailbox) {
+    for (const auto& [account_id, session] : listening_)
+        session->on_change_in(std::span<const MailboxId>(&mailbox, 1));
+}
+
 net::Task<Result<ipc::AuthAnswer>> TestLogin::step(ipc::AuthStep step) {
     ipc::AuthAnswer answer;
     const std::string_view bytes = step.client_bytes.reveal();
@@ -153,7 +165,50 @@ net::Task<Result<ipc::AuthAnswer>> TestLogin::step(ipc::AuthStep step) {
     co_return answer;
 }
 
+struct TestClient::Zip {
+    z_stream out{};
+    z_stream in{};
+    Zip() {
+        deflateInit2(&out, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+        inflateInit2(&in, -15);
+    }
+    ~Zip() {
+        deflateEnd(&out);
+        inflateEnd(&in);
+    }
+    static std::string run(z_stream& z, int (*step)(z_stream*, int), std::string_view bytes) {
+        std::string made;
+        char piece[4096];
+        z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+        z.avail_in = static_cast<uInt>(bytes.size());
+        do {
+            z.next_out = reinterpret_cast<Bytef*>(piece);
+            z.avail_out = sizeof piece;
+            if (const int result = step(&z, Z_SYNC_FLUSH); result != Z_OK && result != Z_BUF_ERROR)
+                throw std::runtime_error("zlib");
+            made.append(piece, sizeof piece - z.avail_out);
+        } while (z.avail_out == 0);
+        return made;
+    }
+};
+
+void TestClient::compress(bool active) {
+    zip_ = active ? std::make_shared<Zip>() : nullptr;
+}
+
+std::string TestClient::packed(std::string_view bytes) {
+    return zip_ ? Zip::run(zip_->out, deflate, bytes) : std::string(bytes);
+}
+
+void TestClient::take(std::string_view bytes) {
+    received += zip_ ? Zip::run(zip_->in, inflate, bytes) : std::string(bytes);
+}
+
 void TestClient::send(std::string_view bytes) {
+    send_raw(packed(bytes));
+}
+
+void TestClient::send_raw(std::string_view bytes) {
     unsent_ += bytes;
     pump();
 }
@@ -164,12 +219,13 @@ void TestClient::pump() {
         if (n <= 0) break;
         unsent_.erase(0, static_cast<std::size_t>(n));
     }
+    if (deaf) return;
     char buffer[65536];
     for (;;) {
         const ssize_t n = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
         if (n == 0) closed_ = true;
         if (n <= 0) break;
-        received.append(buffer, static_cast<std::size_t>(n));
+        take({buffer, static_cast<std::size_t>(n)});
     }
 }
 
@@ -199,6 +255,20 @@ TestClient& TestServer::connect(StartAt start, const std::string& login) {
     std::string line;
     if (start == StartAt::login) read_line(client, line);
     return client;
+}
+
+void TestServer::run_until_closed(TestClient& client) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!client.is_closed() && std::chrono::steady_clock::now() < end) {
+        context_.restart();
+        context_.run_for(std::chrono::milliseconds(1));
+        client.pump();
+    }
+}
+
+void TestServer::run_for_a_moment() {
+    context_.restart();
+    context_.run_for(std::chrono::milliseconds(1));
 }
 
 void TestServer::settle() {

@@ -14,6 +14,7 @@
 #include "common/net/task_group.h"
 #include "common/runtime/offload.h"
 #include "imapd/session/backend.h"
+#include "imapd/session/connection.h"
 #include "imapd/session/login_service.h"
 #include "tests/unit/store/test_account.h"
 
@@ -41,6 +42,10 @@ public:
     }
     std::uint64_t append_limit() const override { return 1'000'000; }
     std::optional<std::filesystem::path> fulltext_index(AccountId) const override { return fulltext; }
+    std::uint32_t message_limit() const override { return most_messages; }
+    std::uint32_t save_limit() const override { return most_saved; }
+    std::size_t watch_limit() const override { return most_watched; }
+    std::chrono::milliseconds progress_interval() const override { return progress; }
 
     store::TestAccount account;  // of joe@example.org
     // One more account; the first one gets the id 8.
@@ -62,6 +67,12 @@ public:
     }
     store::Outcome<store::ChangeResult> commit(AccountId id, const store::Change& change,
                                                const std::vector<std::string>& contents);
+    std::uint32_t most_messages = 0;
+    std::uint32_t most_saved = 0;
+    std::size_t most_watched = 1'000;
+    std::chrono::milliseconds progress{5'000};
+    std::chrono::milliseconds slowness{0};  // of changes
+    void announce_in(MailboxId mailbox);
 
 private:
     struct Other {
@@ -91,10 +102,20 @@ public:
     void send(std::string_view bytes);
     void pump();
     bool is_closed() const { return closed_; }
+    // COMPRESS is active: both directions pass through zlib from here on, or no longer.
+    void compress(bool active);
+    // What send() would put on the wire, and putting it there: for tests that cut it.
+    std::string packed(std::string_view bytes);
+    void send_raw(std::string_view bytes);
     std::string received;
+    bool deaf = false;  // reads nothing
 
 private:
+    void take(std::string_view bytes);
+
+    struct Zip;
     FileDescriptor socket_;
+    std::shared_ptr<Zip> zip_;
     std::string unsent_;
     bool closed_ = false;
 };
@@ -117,6 +138,14 @@ public:
     TestBackend backend;
     TestLogin logins;
     ListenerFacts facts;
+    Timeouts timeouts;
+    // Asks all sessions to end, as a daemon that stops does.
+    void request_stop() { tasks_->request_stop(); }
+    // Sessions that have not ended.
+    std::size_t sessions() const { return tasks_->size(); }
+    // Runs for a while, or until `client` is closed.
+    void run_until_closed(TestClient& client);
+    void run_for_a_moment();
 
 private:
     boost::asio::io_context context_;
