@@ -43,7 +43,8 @@ class AuthService {
 public:
     // All outlive it. The pool bounds how many Argon2 runs there are at once. `tokens` is null where no
     // issuer is configured.
-    AuthService(directory::Authenticator& authenticator, runtime::OffloadPool& pool, TokenService* tokens)
+    AuthService(directory::Authenticator& authenticator, runtime::OffloadPool& pool,
+                TokenService* tokens = nullptr)
         : authenticator_(authenticator), pool_(pool), tokens_(tokens) {}
 
     // One step of a conversation; see ipc::AuthStep. Always answers.

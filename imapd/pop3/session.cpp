@@ -75,6 +75,7 @@ net::Task<Action> Session::perform(Action action) {
     if (std::holds_alternative<StartTls>(action)) co_return co_await start_tls();
     if (auto* step = std::get_if<AuthStep>(&action)) co_return co_await authenticate(std::move(*step));
     if (auto* open = std::get_if<OpenMaildrop>(&action)) co_return co_await open_maildrop(std::move(*open));
+    if (!maildrop_) co_return Close{};  // whatever the core thinks: nobody has logged in
     if (auto* look = std::get_if<LookUp>(&action)) co_return look_up(*look);
     if (auto* list = std::get_if<WriteListing>(&action)) co_return co_await write_listing(*list);
     if (auto* open = std::get_if<OpenMessage>(&action)) co_return co_await open_message(*open);
@@ -89,6 +90,12 @@ net::Task<Action> Session::read_line(ReadLine action) {
     const auto event = co_await connection_.next(action.timeout);
     if (!event) {
         // RFC 1939, 3: the autologout timer ends the session without a response, and without an update.
+        broken_ = true;
+        co_return Close{};
+    }
+    // A timer of inactivity must be long (RFC 1939, 3); how long a stranger may stay is another matter.
+    const bool stranger = !core_.is_logged_in();
+    if (stranger && std::chrono::steady_clock::now() - begun_ > kLoginWindow) {
         broken_ = true;
         co_return Close{};
     }
@@ -143,9 +150,11 @@ net::Task<Action> Session::authenticate(AuthStep step) {
     }
     if (auto* challenge = std::get_if<LoginChallenge>(&answer))
         co_return core_.on_auth(AuthChallenge{std::move(challenge->bytes)});
-    if (auto* success = std::get_if<LoginSuccess>(&answer))
+    if (auto* success = std::get_if<LoginSuccess>(&answer)) {
+        proved_ = success->account;
         co_return core_.on_auth(
             AuthAccepted{success->account, std::move(success->login), std::move(success->final_bytes)});
+    }
     co_return core_.on_auth(AuthRefused{why_of(std::get<LoginRefusal>(answer).why)});
 }
 
@@ -157,6 +166,7 @@ Trouble Session::trouble_of(const store::Failure& failure) const {
 }
 
 net::Task<Action> Session::open_maildrop(OpenMaildrop action) {
+    if (proved_ != action.account) co_return Close{};
     user_ = std::move(action.login);
     auto account = co_await backend_.open(action.account);
     if (!account) co_return core_.on_maildrop(trouble_of(account.error()));

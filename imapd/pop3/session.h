@@ -2,6 +2,7 @@
 // leads to no mailbox.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,7 @@ private:
     Login login_;
     const Profile profile_;
     ServerCore core_;
+    std::optional<AccountId> proved_;  // whom deliver let in: no other account is ever opened
     std::optional<AccountId> joined_;
     std::string user_;
     std::optional<Maildrop> maildrop_;
@@ -62,6 +64,7 @@ private:
     std::optional<Maildrop::Opened> message_;
     std::vector<Replacement> replacements_;
     std::string piece_;
+    const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     bool broken_ = false;
     std::uint64_t sent_ = 0;     // messages
     std::uint64_t removed_ = 0;  // messages
