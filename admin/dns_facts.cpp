@@ -50,13 +50,14 @@ bool serves_the_internet(const settings::Settings& settings) {
 }
 
 mailauth::ClientPorts ports_of(const settings::Settings& settings) {
-    mailauth::ClientPorts ports{0, 0, 0, 0, 0};
+    mailauth::ClientPorts ports{0, 0, 0, 0, 0, 0};
     for (const settings::Listener& listener : settings.listeners) {
         const bool implicit = listener.tls == settings::TlsMode::implicit;
         std::uint16_t* port = nullptr;
         if (listener.service == settings::Service::submission)
             port = implicit ? &ports.submissions : &ports.submission;
         if (listener.service == settings::Service::imap) port = implicit ? &ports.imaps : &ports.imap;
+        if (listener.service == settings::Service::pop3) port = implicit ? &ports.pop3s : &ports.pop3;
         if (port != nullptr && *port == 0) *port = listener.address.port;
     }
     return ports;

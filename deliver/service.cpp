@@ -58,6 +58,22 @@ commit::Part deposit_for_recipient(const ipc::Recipient& recipient, const std::s
     return deposit_part(local.account, {fetch_cache, size, file, at, false, ignore_quota});
 }
 
+// An app password let somebody in: a flush, which no login waits for.
+class NoteUse final : public runtime::OffloadPool::Job {
+public:
+    NoteUse(directory::CredentialsRecorder& recorder, AccountId account, std::string name)
+        : recorder_(recorder), account_(account), name_(std::move(name)) {}
+    void run() noexcept override {
+        const auto noted = recorder_.note_app_password_use(account_, name_, now());
+        if (!noted) log::warning("auth.app_password.use", {{"why", noted.error().what}});
+    }
+
+private:
+    directory::CredentialsRecorder& recorder_;
+    AccountId account_;
+    std::string name_;
+};
+
 }  // namespace
 
 struct Service::Parts {
@@ -76,7 +92,7 @@ struct Service::Parts {
 
     const settings::Settings& settings;
     std::unique_ptr<directory::Directory> directory;
-    std::unique_ptr<directory::Credentials> credentials;
+    std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
     std::optional<runtime::OffloadPool> pool;
     std::optional<runtime::OffloadPool> auth_pool;
@@ -104,6 +120,7 @@ struct Service::Parts {
     std::future<void> queue_ended;
     boost::asio::io_context* queue_context = nullptr;
 
+    std::unique_ptr<TokenService> tokens;
     std::optional<AuthService> auth;
     std::optional<Intake> intake;
     std::optional<ipc::Server> server;
@@ -201,7 +218,8 @@ Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
 }
 
 Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescriptor socket) {
-    auth.emplace(*authenticator, *auth_pool);
+    if (tokens) tokens->start();
+    auth.emplace(*authenticator, *auth_pool, tokens.get());
     IntakeParts parts;
     parts.engine = &*engine;
     parts.auth = &*auth;
@@ -241,10 +259,20 @@ Result<void> Service::open() {
     }
     TRY(directory, directory::open_directory(parts_->settings.data_dir));
     parts_->directory = std::move(directory);
-    TRY(credentials, directory::open_credentials(parts_->settings.data_dir));
+    TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir));
     parts_->credentials = std::move(credentials);
+    auto note_use = [parts = parts_.get()](AccountId account, const std::string& name) {
+        std::unique_ptr<runtime::OffloadPool::Job> job =
+            std::make_unique<NoteUse>(*parts->credentials, account, name);
+        parts->pool->submit(job);  // the next login tries again when there is no room
+    };
     parts_->authenticator =
-        std::make_unique<directory::Authenticator>(*parts_->directory, *parts_->credentials);
+        std::make_unique<directory::Authenticator>(*parts_->directory, *parts_->credentials, note_use);
+    if (!parts_->settings.oauth.introspection_url.empty()) {
+        TRY(resolver, resolver_options(parts_->settings));
+        TRY(tokens, TokenService::open(parts_->settings, std::move(resolver), *parts_->directory));
+        parts_->tokens = std::move(tokens);
+    }
     return {};
 }
 

@@ -20,11 +20,19 @@ void converse(std::string_view mechanism, std::string_view bytes) {
     source.passwords.clear();  // SCRAM: no proof can hold
     ChannelBindings bindings;
     bindings.tls_exporter = "exported";
-    const auto exchange = start_exchange(mechanism, source, bindings);
+    const OAuthFacts oauth{"mail", "https://id.example.org/"};
+    const auto exchange = start_exchange(mechanism, source, bindings, &oauth);
     constexpr int kMoreThanAnyMechanismHas = 8;
     for (int step = 0; step < kMoreThanAnyMechanismHas; ++step) {
         const std::size_t end = std::min(bytes.find(kCut), bytes.size());
-        const Outcome outcome = exchange->step(bytes.substr(0, end));
+        const std::string_view message = bytes.substr(0, end);
+        if (exchange->is_slow(message) && !mechanism.starts_with("PLAIN") && mechanism != "LOGIN") std::abort();
+        Outcome outcome = exchange->step(message);
+        if (const auto* question = std::get_if<CheckToken>(&outcome)) {
+            if (question->token.empty() || message.find(question->token.reveal()) == std::string_view::npos)
+                std::abort();
+            outcome = exchange->on_token({TokenVerdict::Status::invalid, AccountId(), {}});
+        }
         const bool knows_password = source.seen_password == "pencil";
         if (std::holds_alternative<Success>(outcome) && !knows_password) std::abort();
         if (!std::holds_alternative<Challenge>(outcome)) return;
@@ -37,7 +45,8 @@ void converse(std::string_view mechanism, std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
-    constexpr std::string_view kMechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"};
-    converse(kMechanisms[data[0] % 4], {reinterpret_cast<const char*>(data) + 1, size - 1});
+    constexpr std::string_view kMechanisms[] = {"PLAIN",       "LOGIN",  "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
+                                                "OAUTHBEARER", "XOAUTH2"};
+    converse(kMechanisms[data[0] % 6], {reinterpret_cast<const char*>(data) + 1, size - 1});
     return 0;
 }

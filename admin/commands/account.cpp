@@ -209,9 +209,10 @@ Outcome<> list_app_passwords(const Desk& desk, Format format) {
     std::vector<std::vector<Cell>> rows;
     if (found) {
         for (const directory::AppPassword& app : found->app_passwords)
-            rows.push_back({app.name, to_rfc3339(app.created)});
+            rows.push_back({app.name, to_rfc3339(app.created),
+                            app.last_used ? Cell(to_rfc3339(*app.last_used)) : Cell()});
     }
-    print_rows({"name", "created"}, rows, format, "no app passwords");
+    print_rows({"name", "created", "last_used"}, rows, format, "no app passwords");
     return {};
 }
 

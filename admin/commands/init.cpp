@@ -41,14 +41,24 @@ Outcome<> add_first_key(directory::CredentialsEditor& credentials, const Domain&
     return {};
 }
 
+std::string_view protocol_of(settings::Service service) {
+    switch (service) {
+        case settings::Service::imap:
+            return "IMAP";
+        case settings::Service::pop3:
+            return "POP3";
+        default:
+            return "SMTP";
+    }
+}
+
 std::string client_settings(const settings::Settings& settings, const Address& address) {
     std::string out = "Mail programs log in as " + address.unicode() + " at\n";
     for (const settings::Listener& listener : settings.listeners) {
         if (listener.service == settings::Service::smtp) continue;
-        const bool is_imap = listener.service == settings::Service::imap;
         const bool implicit = listener.tls == settings::TlsMode::implicit;
         const bool loopback = listener.address.ip == "127.0.0.1";
-        out += std::string("  ") + (is_imap ? "IMAP  " : "SMTP  ") +
+        out += "  " + std::string(protocol_of(listener.service)) + "  " +
                (loopback ? "localhost" : settings.hostname.ascii()) + " port " +
                std::to_string(listener.address.port) + (implicit ? " (TLS)" : " (STARTTLS)") + '\n';
     }

@@ -24,7 +24,7 @@ Outcome<> run_serve(const Arguments& arguments) {
     std::vector<DaemonPlan> plans;
     TRY(deliver, plan("mailstead-deliver", arguments));
     plans.push_back(std::move(deliver));
-    if (serves(settings::Service::imap)) {
+    if (serves(settings::Service::imap) || serves(settings::Service::pop3)) {
         TRY(imapd, plan("mailstead-imapd", arguments));
         plans.push_back(std::move(imapd));
     }

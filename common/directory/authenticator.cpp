@@ -9,19 +9,25 @@ namespace {
 constexpr std::size_t kRememberedSuccesses = 10'000;
 constexpr Milliseconds kRememberedFor = std::chrono::hours(1);
 
-bool is_app_password(const AccountCredentials& credentials, std::string_view installation_key,
-                     std::string_view password) {
-    if (credentials.app_passwords.empty()) return false;
+// nullptr: it is none of them.
+const AppPassword* find_app_password(const AccountCredentials& credentials, std::string_view installation_key,
+                                     std::string_view password) {
+    if (credentials.app_passwords.empty()) return nullptr;
     const std::string hash = sasl::hash_random_password(installation_key, password);
-    bool holds = false;
-    for (const AppPassword& app : credentials.app_passwords) holds |= equal_in_constant_time(app.hash, hash);
-    return holds;
+    const AppPassword* found = nullptr;
+    for (const AppPassword& app : credentials.app_passwords) {
+        if (equal_in_constant_time(app.hash, hash)) found = &app;
+    }
+    return found;
 }
 
 }  // namespace
 
-Authenticator::Authenticator(const Directory& directory, const Credentials& credentials)
-    : directory_(directory), credentials_(credentials), successes_(kRememberedSuccesses, kRememberedFor) {}
+Authenticator::Authenticator(const Directory& directory, const Credentials& credentials, AppPasswordUsed used)
+    : directory_(directory),
+      credentials_(credentials),
+      used_(std::move(used)),
+      successes_(kRememberedSuccesses, kRememberedFor) {}
 
 std::string_view Authenticator::fake_salt_key() const {
     return credentials_.installation_key();
@@ -40,8 +46,10 @@ Result<std::optional<AccountId>> Authenticator::verify_password(std::string_view
         sasl::pretend_to_verify(password);
         return refused;
     }
-    if (is_app_password(*credentials, credentials_.installation_key(), password))
+    if (const AppPassword* app = find_app_password(*credentials, credentials_.installation_key(), password)) {
+        note_use(account->id, *app);
         return std::optional(account->id);
+    }
     const std::string folded = text::lower(login);
     if (successes_.knows(folded, password, account->id, credentials->generation, now()))
         return std::optional(account->id);
@@ -52,6 +60,15 @@ Result<std::optional<AccountId>> Authenticator::verify_password(std::string_view
     if (!sasl::verify_password(credentials->password_hash, password)) return refused;
     successes_.remember(folded, password, account->id, credentials->generation, now());
     return std::optional(account->id);
+}
+
+bool Authenticator::remembers(std::string_view login, std::string_view password) {
+    const auto account = directory_.find_by_login(login);
+    if (!account || !*account || (*account)->state != AccountState::active) return false;
+    const auto credentials = credentials_.find((*account)->id);
+    if (!credentials || !*credentials) return false;
+    return find_app_password(**credentials, credentials_.installation_key(), password) != nullptr ||
+           successes_.knows(text::lower(login), password, (*account)->id, (*credentials)->generation, now());
 }
 
 Result<std::optional<sasl::ScramRecord>> Authenticator::scram_record(std::string_view login) {
@@ -65,6 +82,20 @@ Result<std::optional<sasl::ScramRecord>> Authenticator::scram_record(std::string
     if (credentials->scram) record.keys.push_back(*std::move(credentials->scram));
     for (AppPassword& app : credentials->app_passwords) record.keys.push_back(std::move(app.scram));
     return std::optional(std::move(record));
+}
+
+void Authenticator::key_proved(AccountId account, std::string_view stored_key) {
+    const auto credentials = credentials_.find(account);
+    if (!credentials || !*credentials) return;
+    for (const AppPassword& app : (*credentials)->app_passwords) {
+        if (app.scram.stored_key == stored_key) return note_use(account, app);
+    }
+}
+
+void Authenticator::note_use(AccountId account, const AppPassword& app) const {
+    const Time at = now();
+    const bool exact = app.last_used && *app.last_used <= at && at - *app.last_used < kAppPasswordUse;
+    if (used_ && !exact) used_(account, app.name);
 }
 
 }  // namespace mailstead::directory

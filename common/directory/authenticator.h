@@ -2,6 +2,9 @@
 // against.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "common/base/clock.h"
 #include "common/directory/credentials.h"
 #include "common/directory/directory.h"
@@ -14,17 +17,26 @@ namespace mailstead::directory {
 // it on a bounded pool. Unknown accounts cost the same as wrong passwords.
 class Authenticator : public sasl::CredentialSource {
 public:
+    // Told, on the thread of the login, when an app password let somebody in and its time of last use is not
+    // exact any more.
+    using AppPasswordUsed = std::function<void(AccountId account, const std::string& name)>;
+
     // Both must outlive the authenticator.
-    Authenticator(const Directory& directory, const Credentials& credentials);
+    Authenticator(const Directory& directory, const Credentials& credentials, AppPasswordUsed used = {});
 
     Result<std::optional<AccountId>> verify_password(std::string_view login,
                                                      std::string_view password) override;
+    bool remembers(std::string_view login, std::string_view password) override;
     Result<std::optional<sasl::ScramRecord>> scram_record(std::string_view login) override;
+    void key_proved(AccountId account, std::string_view stored_key) override;
     std::string_view fake_salt_key() const override;
 
 private:
+    void note_use(AccountId account, const AppPassword& app) const;
+
     const Directory& directory_;
     const Credentials& credentials_;
+    const AppPasswordUsed used_;
     sasl::SuccessCache successes_;
 };
 

@@ -6,6 +6,8 @@ namespace mailstead::directory {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+// Of an account: 1 had no time of last use in app passwords.
+constexpr std::uint8_t kAccountVersion = 2;
 
 Error damaged(const char* what) {
     return transient_error(std::string("the credentials hold a damaged record: ") + what);
@@ -30,7 +32,7 @@ Time read_time(ByteReader& in) {
 
 std::string encode(const AccountCredentials& credentials) {
     ByteWriter out;
-    out.u8(kVersion);
+    out.u8(kAccountVersion);
     out.varint(credentials.generation);
     out.string(credentials.password_hash);
     out.string(credentials.scram_salt);
@@ -43,13 +45,16 @@ std::string encode(const AccountCredentials& credentials) {
         write_time(out, app.created);
         out.string(app.hash);
         write_scram(out, app.scram);
+        out.boolean(app.last_used.has_value());
+        if (app.last_used) write_time(out, *app.last_used);
     }
     return out.take();
 }
 
 Result<AccountCredentials> decode_credentials(std::string_view bytes) {
     ByteReader in(bytes);
-    if (in.u8() != kVersion) return damaged("an account of unknown version");
+    const std::uint8_t version = in.u8();
+    if (version == 0 || version > kAccountVersion) return damaged("an account of unknown version");
     AccountCredentials credentials;
     credentials.generation = in.varint();
     credentials.password_hash = in.string();
@@ -62,6 +67,7 @@ Result<AccountCredentials> decode_credentials(std::string_view bytes) {
         app.created = read_time(in);
         app.hash = in.string();
         app.scram = read_scram(in);
+        if (version >= 2 && in.boolean()) app.last_used = read_time(in);
         credentials.app_passwords.push_back(std::move(app));
     }
     if (!in.ok() || !in.at_end()) return damaged("an account");

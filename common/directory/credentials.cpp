@@ -95,6 +95,26 @@ protected:
 
 using LmdbCredentials = WithReads<Credentials>;
 
+class LmdbCredentialsRecorder : public WithReads<CredentialsRecorder> {
+public:
+    using WithReads::WithReads;
+
+    Result<void> note_app_password_use(AccountId account, const std::string& name, Time at) override {
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY(credentials, find_in(transaction, databases_, account));
+            if (!credentials) return {};
+            auto& known = credentials->app_passwords;
+            const auto used = std::find_if(known.begin(), known.end(),
+                                           [&](const AppPassword& app) { return app.name == name; });
+            if (used == known.end()) return {};
+            used->last_used = at;
+            // The generation stays: what was proved before still holds.
+            TRY_VOID(transaction.put(databases_.accounts, account_key(account), encode(*credentials)));
+            return {};
+        });
+    }
+};
+
 class LmdbCredentialsEditor : public WithReads<CredentialsEditor> {
 public:
     using WithReads::WithReads;
@@ -143,7 +163,8 @@ public:
                 return permanent_error("there are 100 app passwords already: remove some first");
             known.push_back({name, now(), sasl::hash_random_password(installation_key(), password.reveal()),
                              sasl::derive_scram_keys(password.reveal(), credentials.scram_salt,
-                                                     credentials.scram_iterations)});
+                                                     credentials.scram_iterations),
+                             std::nullopt});
             return {};
         }));
         return password;
@@ -225,6 +246,21 @@ Result<std::unique_ptr<Credentials>> open_credentials(const std::filesystem::pat
     auto credentials = std::make_unique<LmdbCredentials>(std::move(env), databases);
     TRY_VOID(credentials->load_installation_key());
     return std::unique_ptr<Credentials>(std::move(credentials));
+}
+
+Result<std::unique_ptr<CredentialsRecorder>> open_credentials_recorder(
+    const std::filesystem::path& data_dir) {
+    // A writer makes what is missing, but these are the administrator's to make.
+    std::error_code error;
+    if (!std::filesystem::exists(data_dir / "credentials", error)) {
+        return permanent_error((data_dir / "credentials").string() + " is not set up: run `mailstead init`");
+    }
+    TRY(env, kv::Env::open(data_dir / "credentials",
+                           {.access = kv::Access::durable_writer, .map_size = kMapSize}));
+    TRY(databases, open_databases(*env));
+    auto recorder = std::make_unique<LmdbCredentialsRecorder>(std::move(env), databases);
+    TRY_VOID(recorder->load_installation_key());
+    return std::unique_ptr<CredentialsRecorder>(std::move(recorder));
 }
 
 Result<std::unique_ptr<CredentialsEditor>> edit_credentials(const std::filesystem::path& data_dir) {

@@ -24,7 +24,11 @@ struct AppPassword {
     Time created{};
     std::string hash;  // keyed and fast: these passwords are random and long
     sasl::ScramKeyPair scram;
+    std::optional<Time> last_used;  // within kAppPasswordUse
 };
+
+// How exactly is known when an app password was last used: not every login is a write.
+inline constexpr Milliseconds kAppPasswordUse = std::chrono::hours(1);
 
 // All that can prove to be one account.
 struct AccountCredentials {
@@ -64,6 +68,13 @@ public:
     virtual Result<std::vector<DkimKey>> dkim_keys(const Domain& domain) const = 0;
 };
 
+// deliver's side, which hears of logins.
+class CredentialsRecorder : public Credentials {
+public:
+    // One durable transaction. Nothing happens when there is no such app password (any more).
+    virtual Result<void> note_app_password_use(AccountId account, const std::string& name, Time at) = 0;
+};
+
 // The admin CLI's side. Each change is one durable transaction.
 class CredentialsEditor : public Credentials {
 public:
@@ -81,9 +92,10 @@ public:
     virtual Result<void> remove_dkim_key(const Domain& domain, const std::string& selector) = 0;
 };
 
-// `data_dir`/credentials must exist for the first; the second creates it. Once per process, before the
+// `data_dir`/credentials must exist for the first two; the third creates it. Once per process, before the
 // sandbox closes.
 Result<std::unique_ptr<Credentials>> open_credentials(const std::filesystem::path& data_dir);
+Result<std::unique_ptr<CredentialsRecorder>> open_credentials_recorder(const std::filesystem::path& data_dir);
 Result<std::unique_ptr<CredentialsEditor>> edit_credentials(const std::filesystem::path& data_dir);
 
 }  // namespace mailstead::directory

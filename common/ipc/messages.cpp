@@ -131,8 +131,9 @@ std::string AuthStep::encode() const {
     write_ip(out, client_ip);
     out.string(mechanism);
     out.boolean(has_initial);
-    out.string(binding_type);
-    out.string(binding_data);
+    out.string(bindings.tls_exporter);
+    out.string(bindings.tls_unique);
+    out.string(bindings.tls_server_end_point);
     out.boolean(under_tls);
     out.string(client_bytes.reveal());  // last, here and below: no growing buffer leaves a copy of it behind
     return out.take();
@@ -146,8 +147,9 @@ Parsed<AuthStep> AuthStep::decode(std::string_view bytes) {
     TRY(ip, read_ip(in));
     TRY(mechanism, read_text(in, kShortText));
     TRY(has_initial, read_flag(in));
-    TRY(binding_type, read_text(in, kShortText));
-    TRY(binding_data, read_text(in, kShortText));
+    TRY(exporter, read_text(in, kShortText));
+    TRY(unique, read_text(in, kShortText));
+    TRY(server_end_point, read_text(in, kShortText));
     TRY(under_tls, read_flag(in));
     TRY(client_bytes, read_secret(in, kMaxSaslBytes));
     step.service = service;
@@ -155,8 +157,7 @@ Parsed<AuthStep> AuthStep::decode(std::string_view bytes) {
     step.mechanism = std::move(mechanism);
     step.has_initial = has_initial;
     step.client_bytes = std::move(client_bytes);
-    step.binding_type = std::move(binding_type);
-    step.binding_data = std::move(binding_data);
+    step.bindings = {std::move(exporter), std::move(unique), std::move(server_end_point)};
     step.under_tls = under_tls;
     return finish(in, std::move(step));
 }
@@ -178,6 +179,7 @@ struct WriteAuthOutcome {
     }
     void operator()(const AuthFailure& failure) const {
         out.u8(2);
+        out.u8(static_cast<std::uint8_t>(failure.kind));
         out.string(std::string_view(failure.reason).substr(0, kLongText));
     }
     void operator()(const AuthBusy& busy) const {
@@ -223,8 +225,9 @@ Parsed<AuthAnswer> AuthAnswer::decode(std::string_view bytes) {
             break;
         }
         case 2: {
+            TRY(kind, read_enum(in, AuthFailure::Kind::not_authorized));
             TRY(reason, read_text(in, kLongText));
-            answer.outcome = AuthFailure{std::move(reason)};
+            answer.outcome = AuthFailure{std::move(reason), kind};
             break;
         }
         case 3: {

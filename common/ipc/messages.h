@@ -20,7 +20,7 @@
 namespace mailstead::ipc {
 
 // Goes up with every change of a message; both sides must be the same (they are installed together).
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 enum class MessageType : std::uint8_t {
     hello = 1,
@@ -83,7 +83,13 @@ struct AuthSuccess {
     Secret final_bytes;  // SCRAM's server-final-message; empty for mechanisms without one
 };
 struct AuthFailure {
+    enum class Kind : std::uint8_t {
+        malformed,          // not what the mechanism prescribes
+        wrong_credentials,  // also for unknown and disabled accounts
+        not_authorized,     // the proof holds, but not for whom the client asks to be
+    };
     std::string reason;  // for the log; the client hears a fixed text
+    Kind kind = Kind::wrong_credentials;
 };
 struct AuthBusy {
     std::string reason;
@@ -93,6 +99,13 @@ struct AuthAnswer {
     std::variant<AuthChallenge, AuthSuccess, AuthFailure, AuthBusy> outcome;
     std::string encode() const;
     static Parsed<AuthAnswer> decode(std::string_view bytes);
+};
+
+// What the TLS connection under a login can be bound to (RFC 5929, RFC 9266). Empty: it has none of that kind.
+struct ChannelBindings {
+    std::string tls_exporter;
+    std::string tls_unique;
+    std::string tls_server_end_point;
 };
 
 // One client message of a SASL exchange. A conversation belongs to the connection that started it.
@@ -106,8 +119,7 @@ struct AuthStep {
     bool has_initial =
         false;  // whether client_bytes of the first step is an initial response (which may be empty)
     Secret client_bytes;       // decoded from base64
-    std::string binding_type;  // `tls-exporter`...: the bindings this connection can offer
-    std::string binding_data;
+    ChannelBindings bindings;  // of the first step; the client chooses among them
     bool under_tls = false;
     std::string encode() const;
     static Parsed<AuthStep> decode(std::string_view bytes);

@@ -131,7 +131,8 @@ private:
         add_service("_submission", ports.submission, "sending with STARTTLS");
         add_service("_imaps", ports.imaps, "reading with TLS from the start");
         add_service("_imap", ports.imap, "reading with STARTTLS");
-        add_service("_pop3s", ports.pop3s, "fetching by POP3 with TLS");
+        add_service("_pop3s", ports.pop3s, "fetching by POP3 with TLS from the start");
+        add_service("_pop3", ports.pop3, "fetching by POP3 with STARTTLS");
     }
 
     void add_service(const std::string& service, std::uint16_t port, const std::string& what) {

@@ -24,6 +24,7 @@ struct ClientPorts {
     std::uint16_t imaps = 993;
     std::uint16_t imap = 0;
     std::uint16_t pop3s = 0;
+    std::uint16_t pop3 = 0;
 };
 
 struct DomainFacts {

@@ -12,6 +12,8 @@ constexpr std::string_view kScramPlus = "SCRAM-SHA-256-PLUS";
 constexpr std::string_view kScram = "SCRAM-SHA-256";
 constexpr std::string_view kPlain = "PLAIN";
 constexpr std::string_view kLogin = "LOGIN";
+constexpr std::string_view kOAuthBearer = "OAUTHBEARER";
+constexpr std::string_view kXOAuth2 = "XOAUTH2";
 
 }  // namespace
 
@@ -31,13 +33,17 @@ std::string_view to_string(FailureReason reason) {
     return {};
 }
 
-std::vector<std::string_view> mechanisms(const ChannelBindings& bindings) {
-    if (bindings.any()) return {kScramPlus, kScram, kPlain, kLogin};
-    return {kScram, kPlain, kLogin};
+std::vector<std::string_view> mechanisms(const ChannelBindings& bindings, Tokens tokens) {
+    std::vector<std::string_view> offered;
+    if (bindings.any()) offered.push_back(kScramPlus);
+    offered.push_back(kScram);
+    if (tokens == Tokens::yes) offered.insert(offered.end(), {kOAuthBearer, kXOAuth2});
+    offered.insert(offered.end(), {kPlain, kLogin});
+    return offered;
 }
 
 std::unique_ptr<Exchange> start_exchange(std::string_view mechanism, CredentialSource& source,
-                                         ChannelBindings bindings) {
+                                         ChannelBindings bindings, const OAuthFacts* oauth) {
     if (text::iequals(mechanism, kPlain)) return make_plain(source);
     if (text::iequals(mechanism, kLogin)) return make_login(source);
     if (text::iequals(mechanism, kScram)) {
@@ -46,6 +52,9 @@ std::unique_ptr<Exchange> start_exchange(std::string_view mechanism, CredentialS
     if (text::iequals(mechanism, kScramPlus) && bindings.any()) {
         return make_scram(source, ScramVariant::plus, std::move(bindings), scram::make_nonce());
     }
+    if (oauth == nullptr) return nullptr;
+    if (text::iequals(mechanism, kOAuthBearer)) return make_oauthbearer(*oauth);
+    if (text::iequals(mechanism, kXOAuth2)) return make_xoauth2(*oauth);
     return nullptr;
 }
 

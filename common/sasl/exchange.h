@@ -36,8 +36,12 @@ public:
     // CPU.
     virtual Result<std::optional<AccountId>> verify_password(std::string_view login,
                                                              std::string_view password) = 0;
+    // Whether verify_password() would answer at once, without a slow hash, and well.
+    virtual bool remembers(std::string_view /*login*/, std::string_view /*password*/) { return false; }
     // nullopt: no such account, or one that may not log in.
     virtual Result<std::optional<ScramRecord>> scram_record(std::string_view login) = 0;
+    // The proof made with this key of a ScramRecord held (StoredKey, RFC 5802, 3).
+    virtual void key_proved(AccountId /*account*/, std::string_view /*stored_key*/) {}
     // A secret of this installation that makes up salts for logins that do not exist; the same on every call.
     virtual std::string_view fake_salt_key() const = 0;
 };
@@ -70,7 +74,31 @@ struct Failure {
     FailureReason reason = FailureReason::malformed;
     std::string login;  // for rate limits and logs; empty when it was not yet known
 };
-using Outcome = std::variant<Challenge, Success, Failure>;
+// A bearer token to be checked by whoever gave it out. The caller asks, and goes on with on_token().
+struct CheckToken {
+    Secret token;
+    std::string login;  // whom the client says it is for; empty: it does not say
+};
+using Outcome = std::variant<Challenge, Success, Failure, CheckToken>;
+
+struct TokenVerdict {
+    enum class Status : std::uint8_t {
+        valid,
+        invalid,             // unknown, expired, not for us
+        insufficient_scope,  // valid, but not for mail
+        not_authorized,      // somebody else's, or of nobody who may log in here
+        unavailable,         // could not be checked
+    };
+    Status status = Status::unavailable;
+    AccountId account;
+    std::string login;
+};
+
+// What a client without a good token is told (RFC 7628, 3.2.2).
+struct OAuthFacts {
+    std::string scope;          // that a token must have; empty: any
+    std::string discovery_url;  // of the issuer's metadata; empty: none
+};
 
 // Client messages are at most this long, base64 undone (bounds what is held for a stranger).
 constexpr std::size_t kMaxClientMessage = 8192;
@@ -83,16 +111,22 @@ public:
     // passes the answer. After Success or Failure the exchange is over. Blocks as long as the
     // CredentialSource does.
     virtual Outcome step(std::string_view client_message) = 0;
+    // After CheckToken alone.
+    virtual Outcome on_token(const TokenVerdict& /*verdict*/) { return Failure{}; }
+    // Whether step() with this message would hash a password, which belongs on a pool.
+    virtual bool is_slow(std::string_view /*client_message*/) const { return false; }
     // What to send before the client's first message: empty for all but LOGIN.
     virtual std::string first_challenge() const { return {}; }
 };
 
-// What a server offers, best first. The -PLUS variant only with channel bindings.
-std::vector<std::string_view> mechanisms(const ChannelBindings& bindings);
+// What a server offers, best first. The -PLUS variant only with channel bindings, OAUTHBEARER and XOAUTH2 where
+// tokens can be checked.
+enum class Tokens : bool { no, yes };
+std::vector<std::string_view> mechanisms(const ChannelBindings& bindings, Tokens tokens = Tokens::no);
 
-// nullptr: unknown mechanism, or -PLUS without channel bindings. The name may come in any case. `source` must
-// outlive the exchange.
+// nullptr: unknown mechanism, -PLUS without channel bindings, or a mechanism with tokens without `oauth`. The
+// name may come in any case. `source` and `oauth` must outlive the exchange.
 std::unique_ptr<Exchange> start_exchange(std::string_view mechanism, CredentialSource& source,
-                                         ChannelBindings bindings);
+                                         ChannelBindings bindings, const OAuthFacts* oauth = nullptr);
 
 }  // namespace mailstead::sasl

@@ -16,6 +16,10 @@ enum class ScramVariant { plain, plus };
 std::unique_ptr<Exchange> make_scram(CredentialSource& source, ScramVariant variant, ChannelBindings bindings,
                                      std::string server_nonce);
 
+// RFC 7628, and Google's forerunner of it. Neither looks at a token: the caller does.
+std::unique_ptr<Exchange> make_oauthbearer(const OAuthFacts& facts);
+std::unique_ptr<Exchange> make_xoauth2(const OAuthFacts& facts);
+
 // The login as it is looked up; nullopt when it cannot be one.
 std::optional<std::string> prepare_login(std::string_view login);
 // Whether a client that logs in as `login` may ask to act as `authzid`: as itself alone.

@@ -16,25 +16,45 @@ Outcome verify(CredentialSource& source, std::string login, std::string_view pas
     return Success{**account, std::move(login)};
 }
 
+struct PlainMessage {
+    std::string_view authzid;
+    std::string login;
+    std::string_view password;
+};
+
+// message = [authzid] UTF8NUL authcid UTF8NUL passwd
+std::optional<PlainMessage> parse_plain(std::string_view message) {
+    if (message.size() > kMaxClientMessage) return std::nullopt;
+    const std::size_t first = message.find('\0');
+    if (first == std::string_view::npos) return std::nullopt;
+    const std::size_t second = message.find('\0', first + 1);
+    if (second == std::string_view::npos) return std::nullopt;
+    const std::string_view password = message.substr(second + 1);
+    if (password.find('\0') != std::string_view::npos || password.size() > kMaxPassword) return std::nullopt;
+    auto login = prepare_login(message.substr(first + 1, second - first - 1));
+    if (!login) return std::nullopt;
+    return PlainMessage{message.substr(0, first), *std::move(login), password};
+}
+
+bool is_remembered(CredentialSource& source, std::string_view login, std::string_view password) {
+    return source.remembers(login, prepare_password(password).reveal());
+}
+
 class Plain : public Exchange {
 public:
     explicit Plain(CredentialSource& source) : source_(source) {}
 
-    // message = [authzid] UTF8NUL authcid UTF8NUL passwd
     Outcome step(std::string_view message) override {
-        if (message.size() > kMaxClientMessage) return Failure{};
-        const std::size_t first = message.find('\0');
-        if (first == std::string_view::npos) return Failure{};
-        const std::size_t second = message.find('\0', first + 1);
-        if (second == std::string_view::npos) return Failure{};
-        const std::string_view password = message.substr(second + 1);
-        if (password.find('\0') != std::string_view::npos || password.size() > kMaxPassword) return Failure{};
-        auto login = prepare_login(message.substr(first + 1, second - first - 1));
-        if (!login) return Failure{};
-        if (!may_act_as(*login, message.substr(0, first))) {
-            return Failure{FailureReason::not_authorized, *std::move(login)};
-        }
-        return verify(source_, *std::move(login), password);
+        auto said = parse_plain(message);
+        if (!said) return Failure{};
+        if (!may_act_as(said->login, said->authzid))
+            return Failure{FailureReason::not_authorized, std::move(said->login)};
+        return verify(source_, std::move(said->login), said->password);
+    }
+
+    bool is_slow(std::string_view message) const override {
+        const auto said = parse_plain(message);
+        return said && !is_remembered(source_, said->login, said->password);
     }
 
 private:
@@ -53,6 +73,10 @@ public:
         login_ = prepare_login(message);
         if (!login_) return Failure{};
         return Challenge{"Password:"};
+    }
+
+    bool is_slow(std::string_view message) const override {
+        return login_ && message.size() <= kMaxPassword && !is_remembered(source_, *login_, message);
     }
 
 private:

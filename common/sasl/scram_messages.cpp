@@ -46,24 +46,6 @@ private:
     std::size_t at_ = 0;
 };
 
-// saslname = 1*(value-safe-char / "=2C" / "=3D")
-std::optional<std::string> decode_name(std::string_view name) {
-    if (name.empty() || !text::is_utf8(name) || name.find('\0') != std::string_view::npos)
-        return std::nullopt;
-    std::string out;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        if (name[i] != '=') {
-            out += name[i];
-            continue;
-        }
-        const std::string_view code = name.substr(i + 1, 2);
-        if (code != "2C" && code != "3D") return std::nullopt;
-        out += code == "2C" ? ',' : '=';
-        i += 2;
-    }
-    return out;
-}
-
 // nonce = "r=" 1*printable
 bool is_nonce(std::string_view nonce) {
     if (nonce.empty() || nonce.size() > kMaxNonce) return false;
@@ -95,6 +77,24 @@ bool skip_extensions(Attributes& attributes) {
 }
 
 }  // namespace
+
+// saslname = 1*(value-safe-char / "=2C" / "=3D")
+std::optional<std::string> decode_name(std::string_view name) {
+    if (name.empty() || !text::is_utf8(name) || name.find('\0') != std::string_view::npos)
+        return std::nullopt;
+    std::string out;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        if (name[i] != '=') {
+            out += name[i];
+            continue;
+        }
+        const std::string_view code = name.substr(i + 1, 2);
+        if (code != "2C" && code != "3D") return std::nullopt;
+        out += code == "2C" ? ',' : '=';
+        i += 2;
+    }
+    return out;
+}
 
 // client-first-message = gs2-cbind-flag "," [ authzid ] "," [reserved-mext ","] username "," nonce [","
 // extensions]

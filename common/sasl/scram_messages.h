@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,6 +48,8 @@ Parsed<ServerFirst> parse_server_first(std::string_view message);
 
 // "=" and "," become "=3D" and "=2C".
 std::string encode_name(std::string_view name);
+// saslname = 1*(value-safe-char / "=2C" / "=3D"), undone; nullopt when it is none.
+std::optional<std::string> decode_name(std::string_view name);
 
 // The bytes that a client bound by `name`; empty when the connection does not have them.
 std::string_view binding_data(const ChannelBindings& bindings, std::string_view name);

@@ -100,6 +100,7 @@ private:
         for (const ScramKeyPair& key : record_.keys) {
             if (!scram::proof_holds(final_message->proof, key.stored_key, covered)) continue;
             state_ = State::client_done;
+            source_.key_proved(record_.account, key.stored_key);
             return Challenge{"v=" + base64_encode(scram::hmac_sha256(key.server_key, covered))};
         }
         return failure(FailureReason::wrong_credentials);

@@ -20,6 +20,7 @@ public:
         check_listeners();
         check_certificates();
         check_relay();
+        check_oauth();
         return std::move(problems_);
     }
 
@@ -48,7 +49,7 @@ private:
     void check_listeners() {
         for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
             const Service service = settings_.listeners[i].service;
-            if (service != Service::pop3 && service != Service::web) continue;
+            if (service != Service::web) continue;
             problem(
                 "listener[" + std::to_string(i + 1) + "].service",
                 std::string(to_string(service)) + " is not served by this version: take the listener out");
@@ -68,6 +69,14 @@ private:
             readable(table + ".certificate", settings_.tls.certificates[i].certificate);
             readable(table + ".key", settings_.tls.certificates[i].key);
         }
+    }
+
+    void check_oauth() {
+        const OAuth& oauth = settings_.oauth;
+        readable("oauth.client_secret_file", oauth.client_secret_file);
+        readable("oauth.ca_file", oauth.ca_file);
+        if (!oauth.client_id.empty() && oauth.client_secret_file.empty())
+            problem("oauth.client_secret_file", "is missing: oauth.client_id goes with a secret");
     }
 
     void check_relay() {

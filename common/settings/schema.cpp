@@ -1,5 +1,6 @@
 #include "common/settings/schema.h"
 
+#include <algorithm>
 #include <array>
 
 #include "common/base/text.h"
@@ -150,8 +151,8 @@ constexpr Row kListenerRows[] = {
      .default_toml = "",
      .readers = "smtpd, imapd",
      .help =
-         "smtp: mail from other servers. submission: mail from your users. imap: reading it. pop3 and web "
-         "are reserved.",
+         "smtp: mail from other servers. submission: mail from your users. imap: reading it. pop3: fetching "
+         "it. web is reserved.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          return choose(kServices, text_of(value), draft.settings.listeners.back().service);
      }},
@@ -566,6 +567,107 @@ constexpr Row kImapRows[] = {
      }},
 };
 
+// What goes into JSON that clients are sent, and into HTTP: printable ASCII without quotes and backslashes.
+bool is_plain(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; });
+}
+
+bool is_https(std::string_view url) {
+    return url.empty() ||
+           (url.starts_with("https://") && url.find(' ') == std::string_view::npos && is_plain(url));
+}
+
+constexpr Row kOAuthRows[] = {
+    {.key = "introspection_url",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "all daemons",
+     .help = "Where the issuer says whether a token holds (RFC 7662), such as\n"
+             "\"https://id.example.org/oauth2/introspect\"; empty: no logins with tokens.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         if (!is_https(text_of(value))) return "an https URL";
+         draft.settings.oauth.introspection_url = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "client_id",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "The name under which this server is registered with the issuer; empty: it asks without one.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.oauth.client_id = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "client_secret_file",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "The file whose first line is the secret that goes with client_id.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.oauth.client_secret_file = draft.resolve(text_of(value));
+         return std::nullopt;
+     }},
+    {.key = "issuer",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "The issuer that a token must name (\"iss\"); empty: any.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.oauth.issuer = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "audience",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "The audience that a token must be for (\"aud\"); empty: any.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.oauth.audience = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "scope",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "The scopes that a token must have, separated by spaces; empty: any.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         if (!is_plain(text_of(value))) return "scopes, such as \"mail\"";
+         draft.settings.oauth.scope = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "account_claim",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "The claim that names the account, by its address or login name; empty: the first of username, "
+             "email, sub that the\nissuer gives.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.oauth.account_claim = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "discovery_url",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "The issuer's metadata, which clients are pointed to when their token is refused, such as\n"
+             "\"https://id.example.org/.well-known/openid-configuration\"; empty: they are not.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         if (!is_https(text_of(value))) return "an https URL";
+         draft.settings.oauth.discovery_url = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "ca_file",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "deliver",
+     .help = "PEM file with roots beside the system's, for the issuer's certificate.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.oauth.ca_file = draft.resolve(text_of(value));
+         return std::nullopt;
+     }},
+};
+
 constexpr Row kLogRows[] = {
     {.key = "level",
      .type = Type::text,
@@ -590,7 +692,7 @@ constexpr Table kTables[] = {
     {.name = "", .kind = TableKind::single, .help = "", .rows = kTopRows},
     {.name = "listener",
      .kind = TableKind::array,
-     .help = "One for each port. Without any, these five are served.",
+     .help = "One for each port. Without any, these seven are served.",
      .rows = kListenerRows,
      .begin =
          [](Draft& draft) {
@@ -603,7 +705,9 @@ constexpr Table kTables[] = {
                "[[listener]]\nservice = \"submission\"\naddress = \"[::]:465\"\ntls = \"implicit\"\n\n"
                "[[listener]]\nservice = \"submission\"\naddress = \"[::]:587\"\ntls = \"starttls\"\n\n"
                "[[listener]]\nservice = \"imap\"\naddress = \"[::]:993\"\ntls = \"implicit\"\n\n"
-               "[[listener]]\nservice = \"imap\"\naddress = \"[::]:143\"\ntls = \"starttls\"\n",
+               "[[listener]]\nservice = \"imap\"\naddress = \"[::]:143\"\ntls = \"starttls\"\n\n"
+               "[[listener]]\nservice = \"pop3\"\naddress = \"[::]:995\"\ntls = \"implicit\"\n\n"
+               "[[listener]]\nservice = \"pop3\"\naddress = \"[::]:110\"\ntls = \"starttls\"\n",
      .sample_is_default = true},
     {.name = "tls", .kind = TableKind::single, .help = "", .rows = kTlsRows},
     {.name = "tls.more",
@@ -627,6 +731,10 @@ constexpr Table kTables[] = {
      .rows = kLimitRows},
     {.name = "smtp", .kind = TableKind::single, .help = "", .rows = kSmtpRows},
     {.name = "imap", .kind = TableKind::single, .help = "", .rows = kImapRows},
+    {.name = "oauth",
+     .kind = TableKind::single,
+     .help = "Logins with OAuth tokens (OAUTHBEARER, XOAUTH2), which their issuer is asked about.",
+     .rows = kOAuthRows},
     {.name = "log", .kind = TableKind::single, .help = "", .rows = kLogRows},
 };
 

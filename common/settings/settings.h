@@ -158,6 +158,28 @@ struct Imap {
     friend bool operator==(const Imap&, const Imap&) = default;
 };
 
+// Logins with tokens of an OAuth issuer (RFC 7628), which is asked about each (RFC 7662).
+struct OAuth {
+    // https; empty: no logins with tokens.
+    std::string introspection_url;
+    // How deliver shows the issuer who asks; empty: it does not.
+    std::string client_id;
+    std::filesystem::path client_secret_file;
+    // What a token must say of itself; empty: anything. `scope` may name several, separated by spaces.
+    std::string issuer;
+    std::string audience;
+    std::string scope;
+    // The claim that names the account; empty: the first of `username`, `email`, `sub` that is there.
+    std::string account_claim;
+    // Told to clients whose token was refused; empty: nothing.
+    std::string discovery_url;
+    // Extra roots for the issuer's certificate; empty for none.
+    std::filesystem::path ca_file;
+
+    bool is_configured() const { return !introspection_url.empty(); }
+    friend bool operator==(const OAuth&, const OAuth&) = default;
+};
+
 enum class LogLevel { debug, info, warning, error };
 
 struct Log {
@@ -183,6 +205,7 @@ struct Settings {
     Limits limits;
     Smtp smtp;
     Imap imap;
+    OAuth oauth;
     Log log;
 
     // Those of any of the services, in the file's order.

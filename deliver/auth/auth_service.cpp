@@ -18,19 +18,23 @@ constexpr std::uint32_t kFreeFailures = 3;
 constexpr auto kLongestDelay = 10'000ms;
 constexpr auto kForgetAfter = 1h;
 
-ipc::AuthAnswer failure(std::string reason) {
-    return {ipc::AuthFailure{std::move(reason)}};
+using FailureKind = ipc::AuthFailure::Kind;
+
+ipc::AuthAnswer failure(std::string reason, FailureKind kind) {
+    return {ipc::AuthFailure{std::move(reason), kind}};
+}
+
+FailureKind kind_of(sasl::FailureReason reason) {
+    if (reason == sasl::FailureReason::malformed) return FailureKind::malformed;
+    if (reason == sasl::FailureReason::not_authorized) return FailureKind::not_authorized;
+    return FailureKind::wrong_credentials;
 }
 ipc::AuthAnswer busy(std::string reason) {
     return {ipc::AuthBusy{std::move(reason)}};
 }
 
 sasl::ChannelBindings bindings_of(const ipc::AuthStep& step) {
-    sasl::ChannelBindings bindings;
-    if (step.binding_type == "tls-exporter") bindings.tls_exporter = step.binding_data;
-    if (step.binding_type == "tls-unique") bindings.tls_unique = step.binding_data;
-    if (step.binding_type == "tls-server-end-point") bindings.tls_server_end_point = step.binding_data;
-    return bindings;
+    return {step.bindings.tls_exporter, step.bindings.tls_unique, step.bindings.tls_server_end_point};
 }
 
 std::string pair_of(const std::string& client, const std::string& login) {
@@ -81,7 +85,7 @@ net::Task<ipc::AuthAnswer> AuthService::step(ipc::AuthStep step, std::uint64_t c
         }
     } else {
         conversation = take(step.conversation, connection);
-        if (!conversation) co_return failure("no such conversation");
+        if (!conversation) co_return failure("no such conversation", FailureKind::malformed);
     }
     ipc::AuthAnswer answer =
         co_await proceed(std::move(conversation), std::move(step.client_bytes), step.service);
@@ -89,8 +93,11 @@ net::Task<ipc::AuthAnswer> AuthService::step(ipc::AuthStep step, std::uint64_t c
 }
 
 ipc::AuthAnswer AuthService::begin(const ipc::AuthStep& step, std::uint64_t connection, Held& started) {
-    auto exchange = sasl::start_exchange(step.mechanism, authenticator_, bindings_of(step));
-    if (!exchange) return failure("unknown mechanism " + text::quote_for_log(step.mechanism, 32));
+    const sasl::OAuthFacts* const oauth = tokens_ == nullptr ? nullptr : &tokens_->facts();
+    auto exchange = sasl::start_exchange(step.mechanism, authenticator_, bindings_of(step), oauth);
+    if (!exchange)
+        return failure("unknown mechanism " + text::quote_for_log(step.mechanism, 32),
+                       FailureKind::malformed);
     started = std::make_shared<Conversation>();
     started->connection = connection;
     started->exchange = std::move(exchange);
@@ -131,14 +138,34 @@ void AuthService::forget(std::uint64_t connection) {
 
 net::Task<ipc::AuthAnswer> AuthService::proceed(Held conversation, Secret client_bytes,
                                                 ipc::Service service) {
+    // SCRAM, and passwords that were right a moment ago, cost microseconds: less than the way to the pool.
+    if (!conversation->exchange->is_slow(client_bytes.reveal())) {
+        sasl::Outcome quick = conversation->exchange->step(client_bytes.reveal());
+        co_return co_await settle(std::move(conversation), std::move(quick), service);
+    }
     auto bytes = std::make_shared<Secret>(std::move(client_bytes));
     auto work = [conversation, bytes]() -> Result<sasl::Outcome> {
         return conversation->exchange->step(bytes->reveal());
     };
     auto outcome = co_await runtime::offload(pool_, std::move(work));
     if (!outcome) co_return busy(outcome.error().what);
-    ipc::AuthAnswer answer = co_await conclude(std::move(conversation), *std::move(outcome), service);
-    co_return answer;
+    co_return co_await settle(std::move(conversation), *std::move(outcome), service);
+}
+
+net::Task<ipc::AuthAnswer> AuthService::settle(Held conversation, sasl::Outcome result,
+                                               ipc::Service service) {
+    if (auto* question = std::get_if<sasl::CheckToken>(&result)) {
+        sasl::Outcome checked = co_await check_token(conversation, std::move(*question));
+        result = std::move(checked);
+    }
+    co_return co_await conclude(std::move(conversation), std::move(result), service);
+}
+
+net::Task<sasl::Outcome> AuthService::check_token(Held conversation, sasl::CheckToken question) {
+    auto shared = std::make_shared<sasl::CheckToken>(std::move(question));
+    auto work = [tokens = tokens_, shared] { return tokens->check(shared->token, shared->login); };
+    const auto verdict = co_await runtime::offload(tokens_->pool(), work);
+    co_return conversation->exchange->on_token(verdict ? *verdict : sasl::TokenVerdict());
 }
 
 net::Task<ipc::AuthAnswer> AuthService::conclude(Held conversation, sasl::Outcome outcome,
@@ -168,7 +195,7 @@ net::Task<ipc::AuthAnswer> AuthService::conclude(Held conversation, sasl::Outcom
         const auto delay = delays_.delay(pair, at);
         if (delay > 0ms) co_await net::sleep_for(delay);
     }
-    co_return failure(std::string(sasl::to_string(failed.reason)));
+    co_return failure(std::string(sasl::to_string(failed.reason)), kind_of(failed.reason));
 }
 
 }  // namespace mailstead::deliver

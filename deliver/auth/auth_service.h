@@ -14,6 +14,7 @@
 #include "common/ipc/messages.h"
 #include "common/runtime/offload.h"
 #include "common/sasl/exchange.h"
+#include "deliver/auth/token_service.h"
 
 namespace mailstead::deliver {
 
@@ -40,9 +41,11 @@ private:
 // Thread-safe.
 class AuthService {
 public:
-    // All outlive it. The pool bounds how many Argon2 runs there are at once.
-    AuthService(directory::Authenticator& authenticator, runtime::OffloadPool& pool)
-        : authenticator_(authenticator), pool_(pool) {}
+    // All outlive it. The pool bounds how many Argon2 runs there are at once. `tokens` is null where no
+    // issuer is configured.
+    AuthService(directory::Authenticator& authenticator, runtime::OffloadPool& pool,
+                TokenService* tokens = nullptr)
+        : authenticator_(authenticator), pool_(pool), tokens_(tokens) {}
 
     // One step of a conversation; see ipc::AuthStep. Always answers.
     net::Task<ipc::AuthAnswer> step(ipc::AuthStep step, std::uint64_t connection);
@@ -63,10 +66,13 @@ private:
     Held take(std::uint64_t id, std::uint64_t connection);
     std::uint64_t keep(Held conversation);
     net::Task<ipc::AuthAnswer> proceed(Held conversation, Secret client_bytes, ipc::Service service);
+    net::Task<ipc::AuthAnswer> settle(Held conversation, sasl::Outcome outcome, ipc::Service service);
+    net::Task<sasl::Outcome> check_token(Held conversation, sasl::CheckToken question);
     net::Task<ipc::AuthAnswer> conclude(Held conversation, sasl::Outcome outcome, ipc::Service service);
 
     directory::Authenticator& authenticator_;
     runtime::OffloadPool& pool_;
+    TokenService* const tokens_;
     FailureDelays delays_;
     std::mutex mutex_;
     std::uint64_t next_id_ = 1;

@@ -1,8 +1,6 @@
 #include "imapd/commands/content.h"
 
 #include <algorithm>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "common/mime/message.h"
 #include "common/mime/message_text.h"
@@ -11,6 +9,7 @@
 #include "common/runtime/log.h"
 #include "common/runtime/offload.h"
 #include "imapd/commands/mapped_file.h"
+#include "imapd/session/file_bytes.h"
 #include "imapd/session/session.h"
 
 namespace mailstead::imapd::commands {
@@ -20,37 +19,13 @@ using proto::FetchItem;
 using proto::FetchKind;
 using proto::Section;
 
-// How many of the bytes could be read; less only when the file is shorter than it should be.
-std::size_t read_file(int fd, std::uint64_t offset, char* into, std::size_t size, int flags) {
-    std::size_t done = 0;
-    while (done < size) {
-        iovec piece{into + done, size - done};
-        const ssize_t n = ::preadv2(fd, &piece, 1, static_cast<off_t>(offset + done), flags);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) break;
-        done += static_cast<std::size_t>(n);
-    }
-    return done;
-}
-
-// Appends bytes of the file. What the page cache holds is taken at once; only a disk that must be waited for
-// costs a trip to the pool.
 net::Task<void> append_bytes(Session& session, int fd, std::uint64_t offset, std::size_t size) {
-    std::string& out = session.out();
-    const std::size_t start = out.size();
-    out.resize(start + size, ' ');
-    std::size_t done = read_file(fd, offset, out.data() + start, size, RWF_NOWAIT);
-    if (done < size) {
-        char* const into = out.data() + start + done;
-        const auto job = [fd, at = offset + done, into, left = size - done] {
-            return read_file(fd, at, into, left, 0);
-        };
-        const auto more = co_await runtime::offload(session.backend.pool(), job);
-        if (more) done += *more;
-    }
+    const std::size_t done =
+        co_await append_file_bytes(session.backend.pool(), fd, offset, size, session.out());
     // The length was announced: what cannot be read is sent as blanks.
     if (done < size)
-        log::error("imap.message.short", {{"account", session.selected->account.value}, {"missing", size - done}});
+        log::error("imap.message.short",
+                   {{"account", session.selected->account.value}, {"missing", size - done}});
 }
 
 net::Task<bool> send_bytes(Session& session, const Content& content) {
@@ -68,16 +43,10 @@ net::Task<bool> send_bytes(Session& session, const Content& content) {
 }
 
 net::Task<void> append_fields(Session& session, const Content& content) {
-    std::string header(static_cast<std::size_t>(content.range.size()), ' ');
-    const int fd = content.file->descriptor.get();
-    const std::size_t done = read_file(fd, content.range.begin, header.data(), header.size(), RWF_NOWAIT);
-    if (done < header.size()) {
-        char* const into = header.data() + done;
-        const auto job = [fd, at = content.range.begin + done, into, left = header.size() - done] {
-            return read_file(fd, at, into, left, 0);
-        };
-        (void)co_await runtime::offload(session.backend.pool(), job);
-    }
+    std::string header;
+    const auto size = static_cast<std::size_t>(content.range.size());
+    (void)co_await append_file_bytes(session.backend.pool(), content.file->descriptor.get(),
+                                     content.range.begin, size, header);
     write_fields(session.out(), *content.item, header);
 }
 

@@ -12,15 +12,13 @@
 #include "common/store/reader.h"
 #include "imapd/proto/fetch_items.h"
 #include "imapd/proto/response.h"
+#include "imapd/session/file_bytes.h"
 
 namespace mailstead::imapd {
 
 class Session;
 
 namespace commands {
-
-// Pieces in which large bodies are read and sent.
-inline constexpr std::size_t kPiece = 256 * 1024;
 
 struct Content {
     enum class Kind : std::uint8_t {

@@ -1,4 +1,4 @@
-// Whether a proof holds: what the part of imapd before login may ask. Knows nothing of mailboxes.
+// Whether a proof holds: what imapd and its POP3 side may ask before login. Knows nothing of mailboxes.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,7 @@ struct ListenerFacts {
     std::shared_ptr<net::TlsServerContext> tls;  // null: no certificate is configured
     std::vector<std::string> hidden_capabilities;
     std::string hostname;  // for the greeting
+    bool tokens = false;   // OAuth tokens can be checked (RFC 7628)
 };
 
 }  // namespace mailstead::imapd

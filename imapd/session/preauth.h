@@ -10,7 +10,7 @@
 #include "imapd/proto/response.h"
 #include "imapd/session/capabilities.h"
 #include "imapd/session/connection.h"
-#include "imapd/session/login_service.h"
+#include "imapd/session/login.h"
 
 namespace mailstead::imapd {
 
@@ -42,33 +42,26 @@ private:
     net::Task<bool> start_tls(std::string tag);
     net::Task<Answer> log_in(proto::Login& login);
     net::Task<Answer> authenticate(proto::Authenticate& request);
-    net::Task<Answer> converse(ipc::AuthStep step);
+    net::Task<Answer> converse(LoginAnswer answered);
     // The client's answer to a challenge; nullopt when it gave up or sent no base64.
     net::Task<std::optional<Secret>> ask_client(std::string_view challenge);
-    void choose_binding(ipc::AuthStep& step, std::string_view wanted);
-    net::Task<Answer> finish(ipc::AuthSuccess& success);
-    Answer refuse(const ipc::AuthFailure& failure);
+    net::Task<Answer> finish(LoginSuccess& success);
+    static Answer answer_to(LoginRefusal::Why why);
     void answer(std::string_view tag, const Answer& given);
     bool count_bad(std::string_view tag, std::string_view text);
     void bye(std::string_view text, std::string_view code = {});
 
-    bool passwords_allowed() const;
-    bool starttls_possible() const;
-    std::vector<std::string_view> mechanisms() const;
     std::string capability_line() const;
-    ipc::AuthStep first_step() const;
 
     Connection& connection_;
-    LoginService& service_;
     const ListenerFacts& listener_;
     std::string session_id_;
-    Greeting greeting_;
     Capabilities capabilities_;
-    std::string chosen_binding_;  // of the exchange in hand
-    std::string tag_;             // of the command in hand
+    Login login_;
+    Greeting greeting_;
+    std::string tag_;  // of the command in hand
     std::optional<LoggedIn> logged_in_;
     unsigned bad_commands_ = 0;
-    unsigned failed_logins_ = 0;
     bool over_ = false;
 };
 

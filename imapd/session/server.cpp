@@ -4,6 +4,7 @@
 
 #include "common/base/exception.h"
 #include "common/runtime/log.h"
+#include "imapd/pop3/session.h"
 #include "imapd/session/preauth.h"
 #include "imapd/session/session.h"
 
@@ -14,23 +15,38 @@ constexpr net::Timeout kShutdownTimeout{2'000};
 constexpr net::Timeout kNoticeTimeout{60'000};
 constexpr std::size_t kPoolQueue = 4'096;
 
-std::string next_session_id() {
+std::string next_session_id(char protocol) {
     static std::atomic<std::uint64_t> last{0};
-    return "i" + std::to_string(++last);
+    return protocol + std::to_string(++last);
 }
 
 void report(const std::exception_ptr& exception) {
     log::error("imap.session.exception", {{"what", describe(exception)}});
 }
 
+// Whether the connection is ready for the greeting.
+net::Task<bool> begin(Connection& connection, const ListenerFacts& facts) {
+    if (facts.encryption != Encryption::implicit) co_return true;
+    const auto secured = co_await connection.start_tls(facts.tls);
+    co_return secured.has_value();
+}
+
+net::Task<void> serve_pop3(Worker* worker, const ListenerFacts* facts, net::Stream stream) {
+    Connection connection(std::move(stream), proto::kLimitsBeforeLogin);
+    const bool begun = co_await begin(connection, *facts);
+    if (!begun) co_return;
+    const auto session =
+        std::make_unique<pop3::Session>(connection, *worker, *worker, *facts, next_session_id('p'));
+    co_await session->run();
+    co_await connection.stream().shutdown(kShutdownTimeout);
+}
+
 // Until login this coroutine holds nothing that leads to a mailbox.
 net::Task<void> serve(Worker* worker, const ListenerFacts* facts, net::Stream stream) {
-    const std::string id = next_session_id();
+    const std::string id = next_session_id('i');
     Connection connection(std::move(stream), proto::kLimitsBeforeLogin);
-    if (facts->encryption == Encryption::implicit) {
-        const auto secured = co_await connection.start_tls(facts->tls);
-        if (!secured) co_return;
-    }
+    const bool begun = co_await begin(connection, *facts);
+    if (!begun) co_return;
     bool again = true;
     for (auto greeting = Preauth::Greeting::yes; again; greeting = Preauth::Greeting::no) {
         std::optional<LoggedIn> user;
@@ -54,10 +70,11 @@ net::ListenerOptions listener_options(const settings::Settings& settings,
     options.max_connections = settings.limits.connections;
     options.max_per_address = settings.limits.connections_per_address;
     if (listener.tls != settings::TlsMode::implicit) {
-        options.refusal_text = [](net::Refusal why) {
-            return std::string(why == net::Refusal::server_full
-                                   ? "* BYE Too many connections\r\n"
-                                   : "* BYE Too many connections from your address\r\n");
+        // RFC 9051, 7.1.5; RFC 3206, 3
+        const std::string bye = listener.service == settings::Service::pop3 ? "-ERR [SYS/TEMP]" : "* BYE";
+        options.refusal_text = [bye](net::Refusal why) {
+            return bye + (why == net::Refusal::server_full ? " Too many connections\r\n"
+                                                           : " Too many connections from your address\r\n");
         };
     }
     options.on_problem = [](std::string_view problem) {
@@ -86,7 +103,10 @@ Result<std::optional<std::string>> address_of(const directory::Directory& direct
 }  // namespace
 
 std::vector<settings::Listener> our_listeners(const settings::Settings& settings) {
-    return settings.listeners_of(settings::Service::imap);
+    std::vector<settings::Listener> served = settings.listeners_of(settings::Service::imap);
+    const auto pop3 = settings.listeners_of(settings::Service::pop3);
+    served.insert(served.end(), pop3.begin(), pop3.end());
+    return served;
 }
 
 Server::Server(const settings::Settings& settings, const directory::Directory& directory,
@@ -135,7 +155,9 @@ void Server::listen(const settings::Listener& listener, FileDescriptor socket) {
     auto facts = std::make_unique<ListenerFacts>();
     facts->tls = tls_;
     facts->hostname = settings_.hostname.ascii();
-    facts->hidden_capabilities = settings_.imap.hidden_capabilities;
+    facts->tokens = settings_.oauth.is_configured();
+    const bool pop3 = listener.service == settings::Service::pop3;
+    if (!pop3) facts->hidden_capabilities = settings_.imap.hidden_capabilities;
     facts->hidden_capabilities.insert(facts->hidden_capabilities.end(), listener.hidden_capabilities.begin(),
                                       listener.hidden_capabilities.end());
     switch (listener.tls) {
@@ -149,11 +171,12 @@ void Server::listen(const settings::Listener& listener, FileDescriptor socket) {
             facts->encryption = Encryption::none;
             break;
     }
-    auto session = [this, facts = facts.get()](net::Stream stream) {
+    auto session = [this, pop3, facts = facts.get()](net::Stream stream) {
         // The worker of the thread that the connection was dealt to.
         std::size_t index = 0;
         while (&threads_->context(index) != &stream.context()) ++index;
-        return serve(workers_[index].get(), facts, std::move(stream));
+        Worker* const worker = workers_[index].get();
+        return pop3 ? serve_pop3(worker, facts, std::move(stream)) : serve(worker, facts, std::move(stream));
     };
     facts_.push_back(std::move(facts));
     listeners_.add(std::make_unique<net::Listener>(

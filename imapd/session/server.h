@@ -16,7 +16,7 @@
 
 namespace mailstead::imapd {
 
-// The settings' listeners that are ours, in order.
+// The listeners that imapd serves, in the order in which their sockets are handed over: IMAP, then POP3.
 std::vector<settings::Listener> our_listeners(const settings::Settings& settings);
 
 class Server {

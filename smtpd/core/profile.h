@@ -38,6 +38,7 @@ struct Profile {
     Service service = Service::exchange;
     std::string hostname;             // A-labels
     bool offers_starttls = false;     // a certificate is there and the listener does not begin with TLS
+    bool tokens = false;              // OAuth tokens can be checked (RFC 7628)
     std::vector<std::string> hidden;  // EHLO keywords not offered; upper case
     CoreLimits limits;
 

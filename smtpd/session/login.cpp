@@ -17,6 +17,12 @@ sasl::ChannelBindings bindings_of(const net::Stream& stream) {
             .tls_server_end_point = stream.channel_binding(net::ChannelBinding::tls_server_end_point)};
 }
 
+// RFC 4954, 6: 501 is for what no password could have mended.
+AuthRefusal refusal_of(ipc::AuthFailure::Kind kind) {
+    return kind == ipc::AuthFailure::Kind::malformed ? AuthRefusal::malformed
+                                                     : AuthRefusal::wrong_credentials;
+}
+
 }  // namespace
 
 net::Task<bool> Session::begin_tls(Milliseconds timeout) {
@@ -48,17 +54,9 @@ TlsReady Session::tls_ready() {
     // where -PLUS was offered.
     const sasl::ChannelBindings bindings =
         profile_.offers("AUTH SCRAM-SHA-256-PLUS") ? bindings_of(stream_) : sasl::ChannelBindings{};
-    if (!bindings.tls_exporter.empty()) {
-        binding_type_ = "tls-exporter";
-        binding_data_ = bindings.tls_exporter;
-    } else if (!bindings.tls_unique.empty()) {
-        binding_type_ = "tls-unique";
-        binding_data_ = bindings.tls_unique;
-    } else if (!bindings.tls_server_end_point.empty()) {
-        binding_type_ = "tls-server-end-point";
-        binding_data_ = bindings.tls_server_end_point;
-    }
-    for (const std::string_view mechanism : sasl::mechanisms(bindings)) {
+    bindings_ = {bindings.tls_exporter, bindings.tls_unique, bindings.tls_server_end_point};
+    for (const std::string_view mechanism :
+         sasl::mechanisms(bindings, profile_.tokens ? sasl::Tokens::yes : sasl::Tokens::no)) {
         if (!profile_.offers("AUTH " + std::string(mechanism))) continue;
         if (!ready.auth_mechanisms.empty()) ready.auth_mechanisms += ' ';
         ready.auth_mechanisms += mechanism;
@@ -75,8 +73,7 @@ net::Task<Action> Session::authenticate(AuthStep step) {
     question.mechanism = std::move(step.mechanism);
     question.has_initial = step.message.has_value();
     if (step.message) question.client_bytes = Secret::take(*step.message);
-    question.binding_type = binding_type_;
-    question.binding_data = binding_data_;
+    if (question.conversation == 0) question.bindings = bindings_;
     question.under_tls = stream_.is_tls();
     auto answer = co_await worker_.deliver->authenticate(std::move(question));
     if (!answer) {
@@ -115,8 +112,7 @@ net::Task<Action> Session::authenticate(AuthStep step) {
                                         {"mechanism", mechanism},
                                         {"peer", client_ip_},
                                         {"why", why}}});
-    co_return core_->on_auth(
-        AuthRefused{failure ? AuthRefusal::wrong_credentials : AuthRefusal::unavailable});
+    co_return core_->on_auth(AuthRefused{failure ? refusal_of(failure->kind) : AuthRefusal::unavailable});
 }
 
 }  // namespace mailstead::smtpd

@@ -52,6 +52,7 @@ Profile make_profile(const settings::Settings& settings, const settings::Listene
         listener.service == settings::Service::submission ? Service::submission : Service::exchange;
     profile.hostname = settings.hostname.ascii();
     profile.offers_starttls = has_tls && listener.tls == settings::TlsMode::starttls;
+    profile.tokens = settings.oauth.is_configured();
     profile.hidden = listener.hidden_capabilities;
     profile.hidden.insert(profile.hidden.end(), settings.smtp.hidden_capabilities.begin(),
                           settings.smtp.hidden_capabilities.end());

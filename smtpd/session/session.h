@@ -85,8 +85,7 @@ private:
     std::uint64_t skip_ = 0;  // octets of a chunk that is not kept
     bool in_chunk_ = false;
     Clock::time_point body_deadline_{};
-    std::string binding_type_;
-    std::string binding_data_;
+    ipc::ChannelBindings bindings_;
     net::TlsFacts tls_facts_;
 };
 

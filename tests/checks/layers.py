@@ -22,6 +22,7 @@ ARROWS = {
     "common/settings": ["common/address"],
     "common/directory/routing": ["common/address"],  # the verdict on a recipient is a value that smtpd's core handles
     "imapd/proto": ["common/mime"],
+    "imapd/pop3/core": ["common/mime"],
     "smtpd/core": ["common/smtp", "common/directory/routing"],
     "deliver/relay/client_core": ["common/smtp", "common/sasl"],
     "deliver/relay/route": ["common/smtp", "common/dns/records"],
@@ -45,14 +46,15 @@ ARROWS = {
     "deliver": ["deliver/relay/client_core", "deliver/relay/route", "deliver/queue/retry", "common/store", "common/fulltext", "common/queue",
                 "common/ledger", "common/directory", "common/smtp", "common/mailauth", "common/sasl", "common/dns", "common/ipc",
                 "common/net", "common/runtime"],
-    "imapd": ["imapd/proto", "common/store", "common/fulltext", "common/directory", "common/sasl", "common/ipc", "common/net", "common/runtime"],
+    "imapd": ["imapd/proto", "imapd/pop3/core", "common/store", "common/fulltext", "common/directory", "common/sasl",
+              "common/ipc", "common/net", "common/runtime"],
     "admin": ["common/store", "common/queue", "common/ledger", "common/directory", "common/smtp", "common/mailauth",
               "common/sasl", "common/dns", "common/ipc", "common/net", "common/runtime"],
 }
 
 # These stay free of what waits or touches a disk, whatever they include and however far away.
 PURE = ("common/base", "common/address", "common/mime", "common/smtp", "common/sasl", "common/dns/records", "common/dns/wire",
-        "common/dns/cache", "common/mailauth", "common/directory/routing", "imapd/proto", "smtpd/core",
+        "common/dns/cache", "common/mailauth", "common/directory/routing", "imapd/proto", "imapd/pop3/core", "smtpd/core",
         "deliver/relay/client_core", "deliver/relay/route", "deliver/queue/retry")
 ASIO = re.compile(r"boost/(asio|beast)")
 

@@ -5,6 +5,7 @@ import imaplib
 import json
 import os
 import pathlib
+import poplib
 import re
 import smtplib
 import ssl
@@ -32,6 +33,7 @@ class Mailstead:
                            "--password-stdin", stdin=PASSWORD + "\n").out
         self.smtp, self.submissions, self.submission = 2525 + shift, 2465 + shift, 2587 + shift
         self.imap, self.imaps = 2143 + shift, 2993 + shift
+        self.pop3, self.pop3s = 2110 + shift, 2995 + shift
         if shift:
             self.edit(lambda text: re.sub(r"(127\.0\.0\.1:)(2\d{3})\b", lambda m: m[1] + str(int(m[2]) + shift), text))
 
@@ -84,6 +86,12 @@ class Mailstead:
     def imap_login(self, user=None, password=PASSWORD):
         client = imaplib.IMAP4_SSL("localhost", self.imaps, ssl_context=self.tls(), timeout=30)
         client.login(user or self.address, password)
+        return client
+
+    def pop3_login(self, user=None, password=PASSWORD):
+        client = poplib.POP3_SSL("localhost", self.pop3s, context=self.tls(), timeout=30)
+        client.user(user or self.address)
+        client.pass_(password)
         return client
 
     def submit(self, sender, recipients, message, password=PASSWORD, **options):

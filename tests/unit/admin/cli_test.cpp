@@ -99,7 +99,9 @@ TEST(CliInit, LaysOutALocalInstallationThatReads) {
     const Done done = mailstead.init();
     ASSERT_EQ(done.exit_code, 0) << done.err;
     EXPECT_TRUE(has(done.out, "_domainkey.example.org"));
-    EXPECT_TRUE(has(done.out, "localhost port 2993 (TLS)"));
+    EXPECT_TRUE(has(done.out, "IMAP  localhost port 2993 (TLS)"));
+    EXPECT_TRUE(has(done.out, "POP3  localhost port 2110 (STARTTLS)"));
+    EXPECT_TRUE(has(done.out, "0 1 2995 mail.example.org"));
     EXPECT_TRUE(has(done.out, "serve"));
     for (const char* file :
          {"mailstead.toml", "ca.pem", "fullchain.pem", "key.pem", "data/directory/data.mdb",
@@ -117,7 +119,8 @@ TEST(CliInit, LaysOutALocalInstallationThatReads) {
     EXPECT_EQ(listeners,
               (std::vector<std::string>{"smtp 127.0.0.1:2525 starttls", "submission 127.0.0.1:2465 implicit",
                                         "submission 127.0.0.1:2587 starttls", "imap 127.0.0.1:2993 implicit",
-                                        "imap 127.0.0.1:2143 starttls"}));
+                                        "imap 127.0.0.1:2143 starttls", "pop3 127.0.0.1:2995 implicit",
+                                        "pop3 127.0.0.1:2110 starttls"}));
     EXPECT_TRUE(has(mailstead.ok({"config", "check"}), "in order"));
 }
 

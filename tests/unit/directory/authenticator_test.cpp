@@ -51,6 +51,34 @@ TEST_F(AuthenticatorTest, EveryMechanismTakesThePasswordAndNoOther) {
     }
 }
 
+TEST_F(AuthenticatorTest, UseOfAnAppPasswordIsNotedOnceAnHour) {
+    const Secret phone = credentials->add_app_password(account, "phone").value();
+    const auto recorder = open_credentials_recorder(folder.path()).value();
+    int notes = 0;
+    Authenticator noting(*directory, *recorder, [&](AccountId who, const std::string& name) {
+        ++notes;
+        EXPECT_TRUE(recorder->note_app_password_use(who, name, now()));
+    });
+    const auto last_use = [&] { return credentials->find(account).value()->app_passwords.at(0).last_used; };
+    const std::uint64_t generation = credentials->find(account).value()->generation;
+    EXPECT_TRUE(noting.verify_password("you@example.org", "pencil").value());
+    EXPECT_FALSE(last_use());
+    EXPECT_TRUE(noting.verify_password("you@example.org", phone.reveal()).value());
+    EXPECT_TRUE(noting.verify_password("you@example.org", phone.reveal()).value());
+    EXPECT_EQ(notes, 1);
+    ASSERT_TRUE(last_use());
+    EXPECT_LT(now() - *last_use(), Seconds(60));
+    EXPECT_EQ(credentials->find(account).value()->generation, generation);
+
+    ASSERT_TRUE(recorder->note_app_password_use(account, "phone", now() - kAppPasswordUse));
+    const auto record = noting.scram_record("you@example.org").value();
+    noting.key_proved(account, record->keys.at(0).stored_key);  // the account's own
+    EXPECT_EQ(notes, 1);
+    noting.key_proved(account, record->keys.at(1).stored_key);
+    EXPECT_EQ(notes, 2);
+    EXPECT_LT(now() - *last_use(), Seconds(60));
+}
+
 TEST_F(AuthenticatorTest, AppPasswordsWorkEverywhereUntilTheyAreRemoved) {
     const Secret phone = credentials->add_app_password(account, "phone").value();
     for (const std::string mechanism : {"PLAIN", "LOGIN", "SCRAM-SHA-256"}) {

@@ -44,15 +44,14 @@ std::vector<std::pair<std::string, std::string>> samples() {
     step.mechanism = "SCRAM-SHA-256-PLUS";
     step.has_initial = true;
     step.client_bytes = Secret("p=tls-exporter,,n=user,r=abc");
-    step.binding_type = "tls-exporter";
-    step.binding_data = std::string(32, '\x01');
+    step.bindings = {std::string(32, '\x01'), std::string(12, '\x02'), std::string(48, '\x03')};
     step.under_tls = true;
     AuthAnswer challenge;
     challenge.outcome = AuthChallenge{Secret("r=abcdef,s=c2FsdA==,i=4096"), 77};
     AuthAnswer success;
     success.outcome = AuthSuccess{AccountId(3), "user@example.org", Secret("v=proof")};
     AuthAnswer failure;
-    failure.outcome = AuthFailure{"wrong password"};
+    failure.outcome = AuthFailure{"wrong password", AuthFailure::Kind::not_authorized};
     AuthAnswer busy;
     busy.outcome = AuthBusy{"later"};
     return {

@@ -57,8 +57,19 @@ TEST(Publish, ListsWhatADomainNeeds) {
     EXPECT_EQ(value(records, "_imaps._tcp.example.org", srv), "0 1 993 mail.example.org");
     EXPECT_EQ(value(records, "_imap._tcp.example.org", srv), "0 0 0 .");
     EXPECT_EQ(value(records, "_pop3s._tcp.example.org", srv), "0 0 0 .");
+    EXPECT_EQ(value(records, "_pop3._tcp.example.org", srv), "0 0 0 .");
     EXPECT_EQ(value(records, "autoconfig.example.org", cname), "mail.example.org");
     for (const auto& record : records) EXPECT_FALSE(record.why.empty()) << record.name;
+}
+
+TEST(Publish, Pop3HasItsPlaces_Rfc6186_3_3) {
+    using enum dns::RecordType;
+    DomainFacts f = facts();
+    f.ports.pop3s = 995;
+    f.ports.pop3 = 110;
+    const auto records = records_to_publish(f);
+    EXPECT_EQ(value(records, "_pop3s._tcp.example.org", srv), "0 1 995 mail.example.org");
+    EXPECT_EQ(value(records, "_pop3._tcp.example.org", srv), "0 1 110 mail.example.org");
 }
 
 TEST(Publish, NeverPrintsPct) {

@@ -26,7 +26,7 @@ TEST(Settings, DescribeParsesToTheDefaults) {
     const Settings described = parsed(describe());
     const Settings defaults = parsed("hostname = \"mail.example.org\"\n");
     EXPECT_EQ(described, defaults);
-    EXPECT_EQ(defaults.listeners.size(), 5U);
+    EXPECT_EQ(defaults.listeners.size(), 7U);
     EXPECT_EQ(defaults.relay.retry_lifetime, Seconds(432000));
     EXPECT_EQ(defaults.limits.message_size, 50U * 1024 * 1024);
     EXPECT_EQ(defaults.imap.hidden_capabilities, std::vector<std::string>{"UIDONLY"});
@@ -237,6 +237,19 @@ domain = "direct.example.org"
     EXPECT_EQ(host("notexample.org"), "general.example");
 }
 
+TEST(Settings, TokensAreAskedAboutByHttpsAlone) {
+    const Settings s = parsed(
+        "hostname = \"a.example\"\n[oauth]\nintrospection_url = \"https://id.example/introspect\"\n"
+        "client_secret_file = \"secret\"\nscope = \"mail imap\"\n");
+    EXPECT_TRUE(s.oauth.is_configured());
+    EXPECT_EQ(s.oauth.client_secret_file, std::filesystem::path(kFile).parent_path() / "secret");
+    EXPECT_EQ(s.oauth.scope, "mail imap");
+    for (const char* bad : {"introspection_url = \"http://id.example/\"", "discovery_url = \"ftp://id.example\"",
+                            "scope = 'a\"b'", "introspection_url = 'https://id.example/\"'"}) {
+        EXPECT_FALSE(parse("hostname = \"a.example\"\n[oauth]\n" + std::string(bad) + "\n", kFile)) << bad;
+    }
+}
+
 TEST(Settings, AFileThatIsNotThereSaysHowToGetOne) {
     const auto settings = load("/nonexistent/mailstead.toml");
     ASSERT_FALSE(settings);
@@ -247,12 +260,14 @@ TEST(Settings, AFileThatIsNotThereSaysHowToGetOne) {
 TEST(Settings, SurroundingsAreCheckedApart) {
     const Settings s = parsed(
         "hostname = \"a.example\"\ndata_dir = \"/nonexistent\"\nuser = \"no-such-user\"\n"
-        "[[listener]]\nservice = \"pop3\"\naddress = \"127.0.0.1:1\"\n"
+        "[[listener]]\nservice = \"web\"\naddress = \"127.0.0.1:1\"\n"
+        "[[listener]]\nservice = \"pop3\"\naddress = \"127.0.0.1:2\"\n"
+        "[oauth]\nclient_id = \"me\"\n"
         "[tls]\ncertificate = \"/nonexistent.pem\"\nkey = \"/nonexistent.key\"\n");
     std::vector<std::string> keys;
     for (const Problem& problem : check_surroundings(s, kFile)) keys.push_back(problem.key);
     EXPECT_EQ(keys, (std::vector<std::string>{"data_dir", "user", "listener[1].service", "tls.certificate",
-                                              "tls.key"}));
+                                              "tls.key", "oauth.client_secret_file"}));
 }
 
 }  // namespace

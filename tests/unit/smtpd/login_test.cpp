@@ -22,7 +22,13 @@ class AuthLink final : public DeliverLink {
 public:
     explicit AuthLink(deliver::AuthService& service) : service_(service) {}
     net::Task<Result<ipc::AuthAnswer>> authenticate(ipc::AuthStep step) override {
-        bindings.push_back(step.binding_type + (step.binding_data.empty() ? "" : ":data"));
+        if (step.conversation == 0) {
+            std::string kinds;
+            if (!step.bindings.tls_exporter.empty()) kinds += "tls-exporter ";
+            if (!step.bindings.tls_unique.empty()) kinds += "tls-unique ";
+            if (!step.bindings.tls_server_end_point.empty()) kinds += "tls-server-end-point";
+            bindings.push_back(std::move(kinds));
+        }
         if (away) co_return transient_error("no such socket");
         ipc::AuthAnswer answer = co_await service_.step(std::move(step), 1);
         co_return answer;
@@ -35,7 +41,7 @@ public:
     net::Task<Result<bool>> over_quota(AccountId, std::uint64_t) override { co_return false; }
 
     bool away = false;
-    std::vector<std::string> bindings;  // of each step: the type, and whether there is data
+    std::vector<std::string> bindings;  // of each login: the kinds that there are
     std::vector<ipc::LedgerLine> ledger;
 
 private:
@@ -51,6 +57,7 @@ struct Attempt {
     std::vector<std::string> mechanisms;  // that the client takes for offered
     std::string password = "pencil";
     bool can_bind = false;
+    bool certificate_alone = false;
     bool initial = true;  // the first message goes with the command, if the mechanism has one
 };
 struct Heard {
@@ -135,6 +142,7 @@ net::Task<void> visit(net::Stream stream, std::shared_ptr<net::TlsClientContext>
     EXPECT_TRUE(greeting.starts_with("220 ")) << greeting;
     heard->ehlo = co_await client.say("EHLO client.example");
     sasl::ChannelBindings bindings = attempt.can_bind ? bindings_of(stream) : sasl::ChannelBindings{};
+    if (attempt.certificate_alone) bindings.tls_exporter.clear();
     heard->login = co_await client.log_in(std::move(attempt), std::move(bindings));
     heard->mail = co_await client.say("MAIL FROM:<you@example.org>");
     const std::string end = co_await client.say("QUIT");
@@ -249,10 +257,17 @@ TEST_F(SmtpLogin, DeliverAwayIsNotTheUsersFault_Rfc4954_6) {
     }
 }
 
-TEST_F(SmtpLogin, TheConnectionsBindingGoesAlong) {
+// A client may have no other binding, also under TLS 1.3.
+TEST_F(SmtpLogin, AClientMayBindToTheCertificateAlone_Rfc5929_4) {
+    const Heard heard =
+        talk({.mechanisms = {"SCRAM-SHA-256-PLUS"}, .can_bind = true, .certificate_alone = true});
+    EXPECT_TRUE(heard.login.starts_with("235 ")) << heard.login;
+}
+
+TEST_F(SmtpLogin, TheConnectionsBindingsGoAlong) {
     EXPECT_TRUE(talk({.mechanisms = {"SCRAM-SHA-256-PLUS"}, .can_bind = true}).login.starts_with("235 "));
     ASSERT_FALSE(deliver_->bindings.empty());
-    for (const std::string& binding : deliver_->bindings) EXPECT_EQ(binding, "tls-exporter:data");
+    for (const std::string& binding : deliver_->bindings) EXPECT_EQ(binding, "tls-exporter tls-server-end-point");
 }
 
 TEST_F(SmtpLogin, AClientThatWasNotToldOfPlusIsBeingDeceived_Rfc5802_6) {

@@ -1,7 +1,9 @@
-// Runs the scripts of tests/dialogs/imap.
+// Runs the scripts of tests/dialogs/imap and tests/dialogs/pop3.
 //
 //   # a comment
 //   @greeting             sessions begin before login (otherwise joe is logged in)
+//   @pop3                 sessions of POP3, from the greeting on
+//   @sessions N           the account may have N sessions
 //   @needs-tls            the same on a listener that allows passwords only under TLS
 //   @quota N              the account may hold N octets
 //   @hide NAME            a capability hidden from the account
@@ -91,8 +93,12 @@ private:
     void direct(const std::string& verb, const std::string& rest, std::ifstream& in) {
         if (verb == "@greeting") {
             start_ = StartAt::greeting;
+        } else if (verb == "@pop3") {
+            start_ = StartAt::pop3;
+        } else if (verb == "@sessions") {
+            server_.backend.max_sessions = std::stoul(rest);
         } else if (verb == "@needs-tls") {
-            start_ = StartAt::greeting;
+            if (start_ == StartAt::login) start_ = StartAt::greeting;
             server_.facts.encryption = Encryption::starttls;
         } else if (verb == "@quota") {
             store::SetQuota quota;
@@ -231,15 +237,22 @@ TEST_P(ImapDialog, GoesAsWrittenHoweverTheBytesAreCut) {
     EXPECT_EQ(bytewise.transcript(), whole.transcript()) << "byte by byte";
 }
 
-std::vector<std::filesystem::path> scripts() {
+std::vector<std::filesystem::path> scripts(const std::string& folder) {
     std::vector<std::filesystem::path> found;
-    for (const auto& entry : std::filesystem::directory_iterator(MAILSTEAD_TEST_DATA "/../dialogs/imap")) {
+    for (const auto& entry : std::filesystem::directory_iterator(MAILSTEAD_TEST_DATA "/../dialogs/" + folder)) {
         if (entry.path().extension() == ".txt") found.push_back(entry.path());
     }
     std::sort(found.begin(), found.end());
     return found;
 }
-INSTANTIATE_TEST_SUITE_P(Scripts, ImapDialog, testing::ValuesIn(scripts()),
+INSTANTIATE_TEST_SUITE_P(Scripts, ImapDialog, testing::ValuesIn(scripts("imap")),
+                         [](const auto& p) { return p.param.stem().string(); });
+
+class Pop3Dialog : public testing::TestWithParam<std::filesystem::path> {};
+TEST_P(Pop3Dialog, GoesAsWritten) {
+    Dialog().run(GetParam());
+}
+INSTANTIATE_TEST_SUITE_P(Scripts, Pop3Dialog, testing::ValuesIn(scripts("pop3")),
                          [](const auto& p) { return p.param.stem().string(); });
 
 }  // namespace

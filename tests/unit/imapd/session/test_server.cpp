@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "common/net/event.h"
+#include "imapd/pop3/session.h"
 #include "imapd/session/preauth.h"
 #include "imapd/session/session.h"
 
@@ -25,6 +26,12 @@ std::string contents_of(const FileDescriptor& file, std::uint64_t size) {
 
 net::Task<void> serve(TestServer* server, net::Stream stream, StartAt start, LoggedIn who) {
     Connection connection(std::move(stream), proto::kLimitsBeforeLogin, server->timeouts);
+    if (start == StartAt::pop3) {
+        pop3::Session session(connection, server->logins, server->backend, server->facts, "p1");
+        co_await session.run();
+        connection.stream().close();
+        co_return;
+    }
     std::optional<LoggedIn> user = std::move(who);
     auto greeting = Preauth::Greeting::yes;
     for (bool again = true; again; greeting = Preauth::Greeting::no) {
@@ -159,6 +166,10 @@ net::Task<Result<ipc::AuthAnswer>> TestLogin::step(ipc::AuthStep step) {
         answer.outcome = ipc::AuthSuccess{store::kAccount, "joe@example.org", Secret()};
     } else if (step.mechanism == "SCRAM-SHA-256" && bytes == "client") {
         answer.outcome = ipc::AuthSuccess{store::kAccount, "joe@example.org", Secret("v=proof")};
+    } else if (step.mechanism == "PLAIN" && bytes.find('\0') == std::string_view::npos) {
+        answer.outcome = ipc::AuthFailure{"malformed", ipc::AuthFailure::Kind::malformed};
+    } else if (step.mechanism == "PLAIN" && bytes.front() != '\0') {
+        answer.outcome = ipc::AuthFailure{"not_authorized", ipc::AuthFailure::Kind::not_authorized};
     } else {
         answer.outcome = ipc::AuthFailure{"wrong"};
     }

@@ -120,7 +120,7 @@ private:
     bool closed_ = false;
 };
 
-enum class StartAt { login, greeting };
+enum class StartAt { login, greeting, pop3 };
 
 class TestServer {
 public:

@@ -1,0 +1,1 @@
+mailstead_fuzz(pop3_session SOURCES pop3_session_fuzz.cpp DEPENDS mailstead_pop3_core)

@@ -1,0 +1,21 @@
+// Bytes of message files, read without keeping the io thread waiting for a disk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/net/task.h"
+#include "common/runtime/offload.h"
+
+namespace mailstead::imapd {
+
+// Pieces in which large bodies are read and sent.
+inline constexpr std::size_t kPiece = 256 * 1024;
+
+// Appends `size` bytes of the file from `offset` on; how many could be read. What the page cache holds is
+// taken at once; only a disk that must be waited for costs a trip to the pool. `out` outlives the wait, and
+// has `size` more bytes in any case.
+net::Task<std::size_t> append_file_bytes(runtime::OffloadPool& pool, int fd, std::uint64_t offset,
+                                         std::size_t size, std::string& out);
+
+}  // namespace mailstead::imapd
