@@ -265,7 +265,7 @@ Match SearchSubject::test_header(const SearchNode& node) {
             if (!dense->has(*node.header_text)) return Match::no;
             if (node.pattern.empty()) return Match::yes;
             if (const auto text = dense->text(*node.header_text))
-                return to_match(text->find(node.pattern) != std::string_view::npos);
+                return to_match(text::ifind(*text, node.pattern) != std::string_view::npos);  // both folded
         }
     }
     if (node.request) {

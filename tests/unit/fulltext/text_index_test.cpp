@@ -51,7 +51,8 @@ TEST_F(TextIndex, NeverContradictsTheScan) {
         for (std::uint64_t id = 1; id <= 300; ++id) {
             messages.push_back(mail.message());
             ASSERT_TRUE(index.add(id, words_of(messages.back())));
-            if (id % 70 == 0) ASSERT_TRUE(index.commit(id));
+            if (id % 70 != 0) continue;
+            ASSERT_TRUE(index.commit(id));
         }
         ASSERT_TRUE(index.commit(300));
     }

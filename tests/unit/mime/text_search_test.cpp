@@ -59,10 +59,10 @@ TEST(TextSearch, LeavesAttachmentsAlone) {
 // A second byte of these can be an ASCII letter that nobody wrote.
 TEST(TextSearch, DoesNotTakeHalfACharacterForALetter) {
     const std::string message = "Content-Type: text/plain; charset=shift_jis\r\n\r\n\x83\x5C\x83\x61\r\n";
-    EXPECT_FALSE(finds(message, "\\"));
-    EXPECT_FALSE(finds(message, "a"));
+    EXPECT_FALSE(finds(message, "\\", TextScope::body));
+    EXPECT_FALSE(finds(message, "a", TextScope::body));
     const std::string escapes = "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n\x1B$BElEl\x1B(B\r\n";
-    EXPECT_FALSE(finds(escapes, "elel"));
+    EXPECT_FALSE(finds(escapes, "elel", TextScope::body));
 }
 
 TEST(TextSearch, GivesTheSameAnswerBeyondTheBoundsOfDecodedText) {
