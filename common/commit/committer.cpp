@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kSmallPayload = std::size_t{64} * 1024;
 
+// A flush that takes longer than this is worth a wait for others who can share it, up to half its time.
+constexpr std::chrono::microseconds kDearFlush{500};
+constexpr std::chrono::microseconds kLongestWait{4'000};
+constexpr unsigned kMostSkipped = 64;
+
 }  // namespace
 
 Committer::Committer(const EngineOptions& options, FileLayer& files)
@@ -152,6 +157,7 @@ std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     } else {
         work_.wait(lock, anything);
     }
+    await_company(lock);
     std::vector<std::unique_ptr<Waiting>> batch;
     std::size_t bytes = 0;
     while (!queue_.empty() && batch.size() < options_.max_batch_transactions) {
@@ -162,6 +168,32 @@ std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     }
     stopping = stopping_ && admitted_ == 0 && batch.empty();
     return batch;
+}
+
+// Whoever is answered tends to come back at once with the next change. Without a wait, N busy clients fall
+// into two halves that flush in turns; with it all of them share each flush.
+void Committer::await_company(std::unique_lock<std::mutex>& lock) {
+    if (queue_.empty() || stopping_ || flush_time_ < kDearFlush) return;
+    const std::size_t wanted = std::min(expected_, options_.max_batch_transactions);
+    const std::size_t before = queue_.size();
+    if (before >= wanted) return;
+    if (waits_to_skip_ > 0) {
+        --waits_to_skip_;
+        return;
+    }
+    const auto at_most = std::min<Clock::duration>(flush_time_ / 2, kLongestWait);
+    work_.wait_for(lock, at_most, [&] { return queue_.size() >= wanted || stopping_; });
+    if (queue_.size() > before) {
+        next_skip_ = 1;
+    } else {
+        waits_to_skip_ = next_skip_;
+        next_skip_ = std::min(2 * next_skip_, kMostSkipped);
+    }
+}
+
+void Committer::expect_company(std::size_t answered) {
+    const std::lock_guard lock(mutex_);
+    expected_ = answered + queue_.size();
 }
 
 void Committer::handle_requests() {
@@ -235,6 +267,7 @@ void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {
     if (!short_of_space_) set_accepting(true, "");
     ++batches_;
     transactions_ += batch.transactions();
+    expect_company(batch.transactions());
     batch.answer();
 }
 
@@ -283,7 +316,10 @@ Result<void> Committer::append(const Record& record) {
     frame_.clear();
     encode_record(frame_, record);
     TRY_VOID(make_room(frame_.payload_size()));
-    return journal_->append(frame_);
+    const auto begun = Clock::now();
+    const Result<void> appended = journal_->append(frame_);
+    flush_time_ = (3 * flush_time_ + (Clock::now() - begun)) / 4;
+    return appended;
 }
 
 Result<void> Committer::make_room(std::size_t payload_size) {

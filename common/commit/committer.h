@@ -45,6 +45,8 @@ private:
     // The thread.
     void run();
     std::vector<std::unique_ptr<Waiting>> next_batch(bool& stopping);
+    void await_company(std::unique_lock<std::mutex>& lock);
+    void expect_company(std::size_t answered);
     void handle_requests();
     void commit_batch(std::vector<std::unique_ptr<Waiting>> waiting);
     std::vector<std::unique_ptr<Waiting>> refuse_for_lack_of_space(
@@ -100,6 +102,10 @@ private:
     bool short_of_space_ = false;
     Position checkpoint_start_;
     std::uint64_t checkpoint_batch_ = 1;
+    Clock::duration flush_time_{};  // of one flush of the journal, on average
+    std::size_t expected_ = 0;      // how many may want to commit together: just answered, or waiting then
+    unsigned waits_to_skip_ = 0;    // since nobody came the last time
+    unsigned next_skip_ = 1;
     Clock::time_point last_activity_;
     Clock::time_point no_checkpoint_before_;
     bool checkpoint_due_ = false;

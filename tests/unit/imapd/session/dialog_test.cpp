@@ -4,6 +4,8 @@
 //   @greeting             sessions begin before login (otherwise joe is logged in)
 //   @needs-tls            the same on a listener that allows passwords only under TLS
 //   @quota N              the account may hold N octets
+//   @limits N M           and M messages and mailboxes
+//   @admin                the account may set quotas
 //   @hide NAME            a capability hidden from the account
 //   @account ADDRESS      another account of the server
 //   @client N ADDRESS     the client N is its owner
@@ -98,6 +100,13 @@ private:
             store::SetQuota quota;
             quota.octets = std::stoull(rest);
             server_.backend.account.must<store::Done>(quota);
+        } else if (verb == "@limits") {
+            store::SetQuota quota;
+            quota.messages = std::stoull(rest);
+            quota.mailboxes = std::stoull(rest.substr(rest.find(' ') + 1));
+            server_.backend.account.must<store::Done>(quota);
+        } else if (verb == "@admin") {
+            server_.backend.admin = true;
         } else if (verb == "@hide") {
             server_.backend.hidden.push_back(rest);
         } else if (verb == "@message-limit") {
