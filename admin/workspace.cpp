@@ -82,6 +82,15 @@ Outcome<std::uint64_t> parse_quota(std::string_view text) {
     return *bytes;
 }
 
+Outcome<std::uint64_t> parse_count(std::string_view text) {
+    if (text == "none") return std::uint64_t{0};
+    const auto count = text::parse_number<std::uint64_t>(text);
+    if (!count || *count == 0)
+        return Failure(EX_DATAERR,
+                       "\"" + text::quote_for_log(text) + "\" is not a number: write 1000, or none");
+    return *count;
+}
+
 Outcome<std::vector<std::string>> parse_capabilities(const std::vector<std::string>& names) {
     std::vector<std::string> out;
     for (const std::string& name : names) {

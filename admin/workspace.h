@@ -29,6 +29,8 @@ Outcome<directory::Account> find_account(const directory::Directory& directory, 
 
 // `10K`, `2 GiB`, `0` or `none`
 Outcome<std::uint64_t> parse_quota(std::string_view text);
+// A number of messages or mailboxes; "none" is 0.
+Outcome<std::uint64_t> parse_count(std::string_view text);
 
 // Names of capabilities in upper case; EX_DATAERR for what cannot be one.
 Outcome<std::vector<std::string>> parse_capabilities(const std::vector<std::string>& names);

@@ -91,7 +91,7 @@ struct Service::Parts {
     Result<void> start_intake(net::IoThreads& threads, FileDescriptor socket);
 
     const settings::Settings& settings;
-    std::unique_ptr<directory::Directory> directory;
+    std::unique_ptr<directory::Editor> directory;
     std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
     std::optional<runtime::OffloadPool> pool;
@@ -224,6 +224,7 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescripto
     parts.engine = &*engine;
     parts.auth = &*auth;
     parts.quotas = &*quotas;
+    parts.directory = directory.get();
     parts.reporter = &*reporter;
     parts.reader = &*reader;
     parts.shares = &*shares;
@@ -257,7 +258,10 @@ Result<void> Service::open() {
             return permanent_error("cannot make " + (parts_->settings.data_dir / folder).string() + ": " +
                                    error.message());
     }
-    TRY(directory, directory::open_directory(parts_->settings.data_dir));
+    // `mailstead init` makes it: a data folder without one is none of ours.
+    if (!std::filesystem::exists(parts_->settings.data_dir / "directory"))
+        return permanent_error("there is no directory in " + parts_->settings.data_dir.string());
+    TRY(directory, directory::edit_directory(parts_->settings.data_dir));
     parts_->directory = std::move(directory);
     TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir));
     parts_->credentials = std::move(credentials);

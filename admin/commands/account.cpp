@@ -45,11 +45,38 @@ Outcome<Desk> open_desk(const Arguments& arguments) {
     return Desk{std::move(settings), std::move(editor), std::move(credentials), std::move(account)};
 }
 
+Cell size_cell(std::uint64_t octets, Format format) {
+    if (format == Format::json) return octets;
+    return octets == 0 ? "none" : settings::write_size(octets);
+}
+Cell count_cell(std::uint64_t count, Format format) {
+    if (format == Format::json) return count;
+    return count == 0 ? "none" : std::to_string(count);
+}
+
+// `limits` with what the arguments say of them; `size` is the name of the one for octets.
+Outcome<directory::Limits> read_limits(const Arguments& arguments, std::string_view size,
+                                       directory::Limits limits) {
+    if (arguments.has(size)) {
+        TRY(octets, parse_quota(arguments.one(size)));
+        limits.octets = octets;
+    }
+    if (arguments.has("--messages")) {
+        TRY(messages, parse_count(arguments.one("--messages")));
+        limits.messages = messages;
+    }
+    if (arguments.has("--mailboxes")) {
+        TRY(mailboxes, parse_count(arguments.one("--mailboxes")));
+        limits.mailboxes = mailboxes;
+    }
+    return limits;
+}
+
 Outcome<> run_add(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
     TRY(address, parse_address(arguments.one("ADDRESS")));
     TRY(name, display_name(arguments));
-    TRY(quota, parse_quota(arguments.has("--quota") ? arguments.one("--quota") : "none"));
+    TRY(limits, read_limits(arguments, "--quota", {}));
     TRY(hidden, parse_capabilities(arguments.all("--hide-capability")));
     TRY(editor, open_editor(settings));
     TRY(credentials, open_credentials_editor(settings));
@@ -58,7 +85,7 @@ Outcome<> run_add(const Arguments& arguments) {
         return Failure(EX_DATAERR,
                        address.unicode() + " is an account already; `account passwd` changes its password");
     TRY(password, read_new_password(arguments, address.unicode()));
-    TRY(id, editor->add_account({address, name, quota, hidden}));
+    TRY(id, editor->add_account({address, name, limits, hidden}));
     if (auto set = credentials->set_password(id, password); !set) {
         // Nobody could log in, and the address would be taken.
         static_cast<void>(editor->remove_account(id));
@@ -75,9 +102,10 @@ Outcome<> run_list(const Arguments& arguments) {
     TRY(accounts, editor->accounts());
     std::vector<std::vector<Cell>> rows;
     for (const Account& account : accounts) {
-        const Cell quota = format == Format::json     ? Cell(account.quota_bytes)
-                           : account.quota_bytes == 0 ? Cell()
-                                                      : Cell(settings::write_size(account.quota_bytes));
+        const std::uint64_t octets = account.limits.octets;
+        const Cell quota = format == Format::json ? Cell(octets)
+                           : octets == 0          ? Cell()
+                                                  : Cell(settings::write_size(octets));
         rows.push_back({std::uint64_t{account.id.value}, account.login.unicode(), account.display_name, quota,
                         account.state == AccountState::active});
     }
@@ -117,15 +145,14 @@ Outcome<> run_show(const Arguments& arguments) {
     const store::SharesReader shares(desk.settings.data_dir);
     const auto shares_with = addresses_of(*desk.editor, shares.shared_by(account.id));
     const auto shared_by = addresses_of(*desk.editor, shares.sharers(account.id));
-    const Cell quota =
-        format == Format::json
-            ? Cell(account.quota_bytes)
-            : Cell(account.quota_bytes == 0 ? "none" : settings::write_size(account.quota_bytes));
     print_record({{"id", std::uint64_t{account.id.value}},
                   {"address", account.login.unicode()},
                   {"name", account.display_name},
-                  {"quota", quota},
+                  {"quota", size_cell(account.limits.octets, format)},
+                  {"quota_messages", count_cell(account.limits.messages, format)},
+                  {"quota_mailboxes", count_cell(account.limits.mailboxes, format)},
                   {"login", account.state == AccountState::active},
+                  {"admin", account.is_admin},
                   {"created", to_rfc3339(account.created)},
                   {"aliases", led_here},
                   {"app_passwords", app_passwords},
@@ -170,11 +197,16 @@ Outcome<> run_passwd(const Arguments& arguments) {
 }
 
 Outcome<> run_quota(const Arguments& arguments) {
-    TRY(quota, parse_quota(arguments.one("SIZE")));
+    TRY(format, format_of(arguments));
+    if (arguments.all("SIZE").size() > 1) return Failure(EX_USAGE, "one SIZE is enough");
     TRY(desk, open_desk(arguments));
-    TRY_VOID(desk.editor->set_quota(desk.account.id, quota));
-    print("The quota of " + desk.account.login.unicode() + " is " +
-          (quota == 0 ? "none" : settings::write_size(quota)) + '\n');
+    TRY(limits, read_limits(arguments, "SIZE", desk.account.limits));
+    if (limits != desk.account.limits) TRY_VOID(desk.editor->set_limits(desk.account.id, limits));
+    print_record({{"address", desk.account.login.unicode()},
+                  {"quota", size_cell(limits.octets, format)},
+                  {"quota_messages", count_cell(limits.messages, format)},
+                  {"quota_mailboxes", count_cell(limits.mailboxes, format)}},
+                 format);
     return {};
 }
 
@@ -184,8 +216,12 @@ Outcome<> run_set(const Arguments& arguments) {
     TRY(offer, parse_capabilities(arguments.all("--offer-capability")));
     if (arguments.has("--lock") && arguments.has("--unlock"))
         return Failure(EX_USAGE, "--lock and --unlock contradict each other");
+    if (arguments.has("--admin") && arguments.has("--no-admin"))
+        return Failure(EX_USAGE, "--admin and --no-admin contradict each other");
     TRY(desk, open_desk(arguments));
     Account& account = desk.account;
+    if (arguments.has("--admin")) TRY_VOID(desk.editor->set_admin(account.id, true));
+    if (arguments.has("--no-admin")) TRY_VOID(desk.editor->set_admin(account.id, false));
     if (arguments.has("--name")) TRY_VOID(desk.editor->set_display_name(account.id, name));
     if (arguments.has("--lock")) TRY_VOID(desk.editor->set_state(account.id, AccountState::disabled));
     if (arguments.has("--unlock")) TRY_VOID(desk.editor->set_state(account.id, AccountState::active));
@@ -243,6 +279,8 @@ Outcome<> run_app_password(const Arguments& arguments) {
 
 CommandGroup account_commands() {
     const Parameter address{"ADDRESS", Takes::one, "The account's address"};
+    const Parameter messages{"--messages", Takes::option, "At most so many messages: 100000, none"};
+    const Parameter mailboxes{"--mailboxes", Takes::option, "At most so many mailboxes: 100, none"};
     const Parameter hide{"--hide-capability", Takes::options,
                          "An IMAP capability not to offer, for a client that stumbles over it"};
     return {"account",
@@ -252,6 +290,8 @@ CommandGroup account_commands() {
               {address,
                {"--name", Takes::option, "The person's name"},
                {"--quota", Takes::option, "10G, 500M, none"},
+               messages,
+               mailboxes,
                hide,
                kPasswordStdin},
               &run_add},
@@ -263,8 +303,8 @@ CommandGroup account_commands() {
               &run_remove},
              {"account passwd", "Change an account's password", {address, kPasswordStdin}, &run_passwd},
              {"account quota",
-              "Set how much mail an account may keep",
-              {address, {"SIZE", Takes::one, "10G, 500M, none"}},
+              "Show or set how much an account may keep",
+              {address, {"SIZE", Takes::any, "10G, 500M, none"}, messages, mailboxes, kFormat},
               &run_quota},
              {"account set",
               "Change other properties of an account",
@@ -272,6 +312,8 @@ CommandGroup account_commands() {
                {"--name", Takes::option, "The person's name"},
                {"--lock", Takes::flag, "Nobody can log in; mail still comes in"},
                {"--unlock", Takes::flag, "Logging in works again"},
+               {"--admin", Takes::flag, "It may set the quotas of all accounts over IMAP"},
+               {"--no-admin", Takes::flag, "It may not any more"},
                hide,
                {"--offer-capability", Takes::options, "Offer a hidden capability again"}},
               &run_set},

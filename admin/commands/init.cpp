@@ -29,7 +29,7 @@ Outcome<AccountId> add_first_account(directory::Editor& editor, const Address& a
     if (!has_domain) TRY_VOID(editor.add_domain(address.domain(), {}));
     TRY(account, editor.find_by_login(address.key()));
     if (account) return account->id;
-    TRY(id, editor.add_account({address, "", 0, {}}));
+    TRY(id, editor.add_account({address, "", {}, {}}));
     return id;
 }
 

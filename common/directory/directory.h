@@ -23,18 +23,27 @@ enum class AccountState : std::uint8_t {
     disabled,
 };
 
+// How much an account may hold; 0: no limit.
+struct Limits {
+    std::uint64_t octets = 0;
+    std::uint64_t messages = 0;  // a copy counts as one more
+    std::uint64_t mailboxes = 0;
+    friend bool operator==(const Limits&, const Limits&) = default;
+};
+
 struct Account {
     AccountId id;
     // The address the person logs in with, and the account's main address.
     Address login;
     // For From of reports and client set-up; may be empty. UTF-8.
     std::string display_name;
-    // 0: no quota.
-    std::uint64_t quota_bytes = 0;
+    Limits limits;
     // IMAP capabilities not offered to this account; upper case.
     std::vector<std::string> hidden_capabilities;
     Time created{};
     AccountState state = AccountState::active;
+    // May set the limits of any account over IMAP (RFC 9208, 4.1.3).
+    bool is_admin = false;
 };
 
 struct DomainRecord {

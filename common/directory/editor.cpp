@@ -140,10 +140,11 @@ public:
             const Account account{id,
                                   wanted.login,
                                   wanted.display_name,
-                                  wanted.quota_bytes,
+                                  wanted.limits,
                                   wanted.hidden_capabilities,
                                   now(),
-                                  AccountState::active};
+                                  AccountState::active,
+                                  false};
             TRY_VOID(edit.put(edit.databases_.meta, kNextAccountKey, encode_number(id.value + 1)));
             TRY_VOID(edit.put(edit.databases_.accounts, account_key(id), encode(account)));
             TRY_VOID(edit.put(edit.databases_.logins, login_key(account.login), encode_number(id.value)));
@@ -166,8 +167,11 @@ public:
         return dangling;
     }
 
-    Result<void> set_quota(AccountId id, std::uint64_t quota_bytes) override {
-        return change_account(id, [&](Account& account) { account.quota_bytes = quota_bytes; });
+    Result<void> set_limits(AccountId id, const Limits& limits) override {
+        return change_account(id, [&](Account& account) { account.limits = limits; });
+    }
+    Result<void> set_admin(AccountId id, bool is_admin) override {
+        return change_account(id, [&](Account& account) { account.is_admin = is_admin; });
     }
     Result<void> set_state(AccountId id, AccountState state) override {
         return change_account(id, [&](Account& account) { account.state = state; });

@@ -1,5 +1,5 @@
-// The write side of the directory: the admin CLI alone. Every change is one durable transaction that readers
-// see at once.
+// The write side of the directory: the admin CLI, and deliver for SETQUOTA. Every change is one durable
+// transaction that readers see at once.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,7 @@ namespace mailstead::directory {
 struct NewAccount {
     Address login;
     std::string display_name;
-    std::uint64_t quota_bytes = 0;
+    Limits limits;
     std::vector<std::string> hidden_capabilities;
 };
 
@@ -33,7 +33,8 @@ public:
     virtual Result<AccountId> add_account(const NewAccount& account) = 0;
     // Returns the aliases and catch-alls that still lead to it, for the administrator to see.
     virtual Result<std::vector<std::string>> remove_account(AccountId id) = 0;
-    virtual Result<void> set_quota(AccountId id, std::uint64_t quota_bytes) = 0;
+    virtual Result<void> set_limits(AccountId id, const Limits& limits) = 0;
+    virtual Result<void> set_admin(AccountId id, bool is_admin) = 0;
     virtual Result<void> set_state(AccountId id, AccountState state) = 0;
     virtual Result<void> set_display_name(AccountId id, const std::string& name) = 0;
     virtual Result<void> set_hidden_capabilities(AccountId id, const std::vector<std::string>& names) = 0;

@@ -40,11 +40,14 @@ std::string encode(const Account& account) {
     out.u8(kVersion);
     out.string(account.login.to_string());
     out.string(account.display_name);
-    out.varint(account.quota_bytes);
+    out.varint(account.limits.octets);
     out.varint(account.hidden_capabilities.size());
     for (const std::string& name : account.hidden_capabilities) out.string(name);
     write_time(out, account.created);
     out.u8(static_cast<std::uint8_t>(account.state));
+    out.varint(account.limits.messages);
+    out.varint(account.limits.mailboxes);
+    out.boolean(account.is_admin);
     return out.take();
 }
 
@@ -53,10 +56,15 @@ Result<Account> decode_account(AccountId id, std::string_view bytes) {
     if (in.u8() != kVersion) return damaged("an account of unknown version");
     auto login = Address::parse(in.string());
     if (!login) return damaged("an account without login");
-    Account account{id, *std::move(login), std::string(in.string()), in.varint(), {}, {}, {}};
+    Account account{id, *std::move(login), std::string(in.string()), {in.varint(), 0, 0}, {}, {}, {}, false};
     for (std::size_t n = in.count(); n > 0; --n) account.hidden_capabilities.emplace_back(in.string());
     account.created = read_time(in);
     const std::uint8_t state = in.u8();
+    if (!in.at_end()) {  // records of older programs end here
+        account.limits.messages = in.varint();
+        account.limits.mailboxes = in.varint();
+        account.is_admin = in.boolean();
+    }
     if (!in.ok() || !in.at_end() || state > static_cast<std::uint8_t>(AccountState::disabled))
         return damaged("an account");
     account.state = static_cast<AccountState>(state);

@@ -23,6 +23,21 @@ Outcome<void> Applier::load() {
     account_bytes_ = *bytes;
     TRY(record, AccountRecord::decode(account_bytes_));
     account_ = record;
+    if (!account_.knows_entries) TRY_VOID(count_entries());
+    return {};
+}
+
+// Once, for an account of an older program.
+Outcome<void> Applier::count_entries() {
+    TRY(cursor, kv::Cursor::open(txn_, db_.mailboxes));
+    TRY(found, cursor.first());
+    for (bool there = found; there;) {
+        TRY(record, MailboxRecord::decode(cursor.value()));
+        if (!record.is_gone) account_.entries += record.messages;
+        TRY(next, cursor.next());
+        there = next;
+    }
+    account_.knows_entries = true;
     return {};
 }
 
@@ -76,6 +91,7 @@ Outcome<ChangeResult> Applier::run(const CreateAccount&) {
 Outcome<ChangeResult> Applier::run(const SetQuota& action) {
     account_.quota_octets = action.octets;
     account_.quota_messages = action.messages;
+    account_.quota_mailboxes = action.mailboxes;
     modseq();
     return ChangeResult(Done{});
 }
@@ -174,6 +190,7 @@ Outcome<UidRange> Applier::put_in(Mailbox& mailbox, Records& records) {
         record.save_date = seconds();
         TRY_VOID(txn_.put(db_.messages, key::message(mailbox.id, uid), record.view()));
         ++box.messages;
+        ++account_.entries;
         box.octets += record.size();
         if (!record.flags().has(SystemFlag::seen)) {
             ++box.unseen;
@@ -203,6 +220,7 @@ Outcome<UidSet> Applier::take_out(Mailbox& mailbox, const UidSet& uids, Taken vi
         taken.add(Uid(uid));
         vintages.add(record.modseq, uid);
         --box.messages;
+        if (!box.is_gone) --account_.entries;  // DELETE took them off already
         box.octets -= record.size();
         if (!record.flags().has(SystemFlag::seen)) --box.unseen;
         if (record.flags().has(SystemFlag::deleted)) {

@@ -49,11 +49,13 @@ private:
     Outcome<ChangeResult> run(const AdoptFile& action);
     Outcome<ChangeResult> run(const Followed& action);
     Outcome<ChangeResult> run(const SetAcl& action);
+    Outcome<ChangeResult> run(const Replace& action);
 
     // ---- the account (applier.cpp)
     Outcome<void> load();
     Outcome<void> save();
     Outcome<void> create_account();
+    Outcome<void> count_entries();
     std::uint64_t modseq();  // of this change: the same for all that it touches
     std::int64_t seconds() const { return at_.time_since_epoch() / Seconds(1); }
     Outcome<KeywordTable*> keywords();
@@ -73,7 +75,15 @@ private:
     Outcome<void> check_name(const MailboxName& name);
     Outcome<ChangeResult> rename_inbox(const MailboxName& to);
     Outcome<void> rename_one(Mailbox& mailbox, const MailboxName& to);
+    // Whether `more` mailboxes may be made.
+    Outcome<void> check_mailbox_quota(std::size_t more);
+    Outcome<std::size_t> count_missing(const MailboxName& name);
+
+    // ---- annotations (apply_metadata.cpp)
+    Outcome<void> check_metadata(std::uint32_t mailbox, const SetMetadata& action);
+    Outcome<void> forget_removed_metadata();
     Outcome<void> erase_metadata(std::uint32_t mailbox);
+    Outcome<void> copy_metadata(std::uint32_t from, std::uint32_t to);
     Outcome<void> check_own(const MailboxName& name);
 
     // ---- access lists (apply_acl.cpp)
@@ -98,6 +108,7 @@ private:
     Outcome<UidSet> expunge(Mailbox& mailbox, const UidSet& uids);
     Outcome<ChangeResult> copy(Mailbox& from, const UidSet& uids, const Destination& to, bool move,
                                FlagScope scope = {});
+    Outcome<void> check_copies(const Mailbox& from, const UidSet& uids);
     Outcome<void> check_room(const Mailbox& mailbox, std::size_t messages);
 
     // ---- append
@@ -106,7 +117,15 @@ private:
         std::uint64_t octets = 0;
     };
     Outcome<Arrival> prepare(const std::vector<NewMessage>& messages);
-    Outcome<void> check_quota(const Arrival& arrival);
+    // What goes away with the same change.
+    struct Leaving {
+        std::uint64_t octets = 0;
+        std::uint64_t entries = 0;
+    };
+    Outcome<void> check_quota(const Arrival& arrival, const Leaving& leaving);
+    Outcome<void> check_files(const Append& action) const;
+    Outcome<ChangeResult> append(const Append& action, const Leaving& leaving);
+    Outcome<Leaving> leaving(const Mailbox& mailbox, Uid uid);
     Outcome<Appended> arrive(Mailbox& mailbox, Arrival& arrival, const std::vector<NewMessage>& messages);
     Outcome<std::uint64_t> thread_of(std::uint64_t message, std::string_view cache);
 

@@ -41,12 +41,12 @@ Outcome<Applier::Arrival> Applier::prepare(const std::vector<NewMessage>& messag
     return arrival;
 }
 
-Outcome<void> Applier::check_quota(const Arrival& arrival) {
+Outcome<void> Applier::check_quota(const Arrival& arrival, const Leaving& leaving) {
     const auto exceeds = [](std::uint64_t used, std::uint64_t more, std::uint64_t limit) {
         return limit != 0 && (used > limit || more > limit - used);
     };
-    if (exceeds(account_.octets, arrival.octets, account_.quota_octets) ||
-        exceeds(account_.messages, arrival.records.size(), account_.quota_messages)) {
+    if (exceeds(account_.octets - leaving.octets, arrival.octets, account_.quota_octets) ||
+        exceeds(account_.entries - leaving.entries, arrival.records.size(), account_.quota_messages)) {
         return Failure(Fault::over_quota, "the mailbox is full");
     }
     return {};
@@ -81,14 +81,19 @@ Outcome<Appended> Applier::arrive(Mailbox& mailbox, Arrival& arrival,
     return result;
 }
 
-Outcome<ChangeResult> Applier::run(const Append& action) {
+Outcome<void> Applier::check_files(const Append& action) const {
     for (const NewMessage& message : action.messages) {
         if (message.file >= context_.file_count() || context_.file_size(message.file) != message.size) {
             return Failure(Fault::invalid, "a message whose file is missing");
         }
     }
+    return {};
+}
+
+Outcome<ChangeResult> Applier::append(const Append& action, const Leaving& leaving) {
+    TRY_VOID(check_files(action));
     TRY(arrival, prepare(action.messages));
-    if (!action.ignore_quota) TRY_VOID(check_quota(arrival));
+    if (!action.ignore_quota) TRY_VOID(check_quota(arrival, leaving));
     TRY(mailbox, destination(action.to));
     TRY_VOID(check_room(mailbox, action.messages.size()));
     TRY(result, arrive(mailbox, arrival, action.messages));
@@ -98,6 +103,35 @@ Outcome<ChangeResult> Applier::run(const Append& action) {
         context_.link_file(action.messages[n].file, maildir::file_path(id_, mailbox.record.folder, name));
     }
     return ChangeResult(std::move(result));
+}
+
+Outcome<ChangeResult> Applier::run(const Append& action) {
+    return append(action, Leaving());
+}
+
+Outcome<Applier::Leaving> Applier::leaving(const Mailbox& mailbox, Uid uid) {
+    TRY(bytes, txn_.get(db_.messages, key::message(mailbox.id, uid.value)));
+    if (!bytes) return Failure(Fault::gone, "the message is no more");
+    const MessageRecord record = MessageRecord::decode(*bytes);
+    if (record.message == 0) return Failure(Fault::damaged, "a message record is cut");
+    TRY(shared, txn_.get(db_.references, key::number(record.message)));
+    return Leaving{shared ? 0 : record.size(), 1};
+}
+
+// RFC 8508, 3.4. The new one first: whatever refuses it refuses before anything is written.
+Outcome<ChangeResult> Applier::run(const Replace& action) {
+    Leaving less;
+    {
+        TRY(from, load_mailbox(action.from));
+        TRY(found, leaving(from, action.uid));
+        less = found;
+    }
+    TRY(result, append(action.append, less));
+    TRY(from, load_mailbox(action.from));
+    TRY(gone, expunge(from, UidSet::of({action.uid.value})));
+    TRY_VOID(bury(from, gone));
+    TRY_VOID(save_mailbox(from));
+    return result;
 }
 
 Outcome<ChangeResult> Applier::run(const AdoptFile& action) {

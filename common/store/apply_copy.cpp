@@ -16,12 +16,23 @@ Outcome<ChangeResult> Applier::run(const Copy& action) {
     return copy(from, action.uids, action.to, action.move, action.scope);
 }
 
+// RFC 9208, 5.2: a copy is one message more, though it takes no room on the disk.
+Outcome<void> Applier::check_copies(const Mailbox& from, const UidSet& uids) {
+    if (account_.quota_messages == 0) return {};
+    TRY(existing, RangeTable(txn_, db_.runs).read(key::mailbox(from.id)));
+    const std::uint64_t more = existing.intersected(uids).count();
+    if (more != 0 && account_.entries + more > account_.quota_messages)
+        return Failure(Fault::over_quota, "the account holds as many messages as it may");
+    return {};
+}
+
 Outcome<ChangeResult> Applier::copy(Mailbox& from, const UidSet& uids, const Destination& to, bool move,
                                     FlagScope scope) {
     {
         // Refused before anything is written; loaded again below, since it may be the source.
         TRY(target, destination(to));
         TRY_VOID(check_room(target, from.record.messages));
+        if (!move) TRY_VOID(check_copies(from, uids));
     }
     Copied result;
     Records records;

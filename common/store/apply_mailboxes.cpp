@@ -1,13 +1,10 @@
-// CREATE, DELETE, RENAME, SUBSCRIBE, special uses, annotations.
+// CREATE, DELETE, RENAME, SUBSCRIBE, special uses.
 #include <algorithm>
 
 #include "common/store/applier.h"
 #include "common/store/maildir.h"
 
 namespace mailstead::store {
-namespace {
-constexpr std::size_t kMaxEntryName = 200;
-}
 
 Outcome<void> Applier::check_name(const MailboxName& name) {
     if (name.utf8().size() > kMaxMailboxName || maildir::folder_of(name).size() > maildir::kMaxFolder) {
@@ -61,10 +58,31 @@ Outcome<void> Applier::create_parents(const MailboxName& name) {
     return {};
 }
 
+// The mailbox itself and its ancestors, as far as they do not exist.
+Outcome<std::size_t> Applier::count_missing(const MailboxName& name) {
+    std::size_t missing = 0;
+    for (std::optional<MailboxName> level = name; level; level = level->parent()) {
+        TRY(existing, find_mailbox(level->utf8()));
+        if (existing) break;
+        ++missing;
+    }
+    return missing;
+}
+
+// RFC 9208, 5.3: what was deleted counts no more, even while its files go.
+Outcome<void> Applier::check_mailbox_quota(std::size_t more) {
+    if (account_.quota_mailboxes == 0 || more == 0) return {};
+    TRY(count, txn_.count(db_.names));
+    if (count + more > account_.quota_mailboxes) return Failure(Fault::over_quota, "too many mailboxes");
+    return {};
+}
+
 Outcome<Applier::Mailbox> Applier::create_mailbox(const MailboxName& name, SpecialUse use, bool subscribe) {
     TRY_VOID(check_name(name));
     TRY(count, txn_.count(db_.mailboxes));
     if (count + name.levels().size() > kMaxMailboxes) return Failure(Fault::limit, "too many mailboxes");
+    TRY(missing, count_missing(name));
+    TRY_VOID(check_mailbox_quota(missing));
     TRY_VOID(create_parents(name));
     return create_one(name, use, subscribe);
 }
@@ -100,6 +118,7 @@ Outcome<ChangeResult> Applier::run(const DeleteMailbox& action) {
     if (box.special_use != SpecialUse::none) account_.special[static_cast<std::size_t>(box.special_use)] = 0;
     box.special_use = SpecialUse::none;
     box.is_gone = true;
+    account_.entries -= box.messages;
     modseq();
     if (box.messages == 0) {
         TRY_VOID(clear_tables(mailbox));
@@ -139,6 +158,7 @@ Outcome<ChangeResult> Applier::rename_inbox(const MailboxName& to) {
     Destination destination;
     destination.name = to;
     TRY_VOID(copy(inbox, UidSet::all(), destination, true));
+    TRY_VOID(copy_metadata(inbox.id, made.id));  // RFC 5464, 4.1: INBOX keeps its own
     return ChangeResult(MailboxMade{MailboxId(made.id), UidValidity(made.record.uidvalidity)});
 }
 
@@ -174,6 +194,10 @@ Outcome<ChangeResult> Applier::run(const RenameMailbox& action) {
     }
     TRY(count, txn_.count(db_.mailboxes));
     if (count + action.to.levels().size() > kMaxMailboxes) return Failure(Fault::limit, "too many mailboxes");
+    if (const auto parent = action.to.parent()) {
+        TRY(missing, count_missing(*parent));
+        TRY_VOID(check_mailbox_quota(missing));
+    }
     TRY_VOID(create_parents(action.to));
     modseq();
     for (const Renaming& renaming : list) {
@@ -221,40 +245,6 @@ Outcome<ChangeResult> Applier::run(const SetSpecialUse& action) {
     modseq();
     TRY_VOID(save_mailbox(mailbox));
     return ChangeResult(Done{});
-}
-
-// ---- annotations
-
-Outcome<ChangeResult> Applier::run(const SetMetadata& action) {
-    std::uint32_t id = 0;
-    if (action.mailbox) {
-        TRY(mailbox, find_existing(*action.mailbox));
-        id = mailbox.id;
-    }
-    for (const SetMetadata::Entry& entry : action.entries) {
-        if (entry.name.empty() || entry.name.size() > kMaxEntryName)
-            return Failure(Fault::limit, "the entry name is too long");
-        if (entry.value && entry.value->size() > kMaxMetadataValue)
-            return Failure(Fault::limit, "the value is too long");
-    }
-    TRY(count, txn_.count(db_.metadata));
-    if (count + action.entries.size() > kMaxMetadataEntries)
-        return Failure(Fault::limit, "too many annotations");
-    for (const SetMetadata::Entry& entry : action.entries) {
-        const kv::Key place = key::entry(id, entry.name);
-        if (entry.value) {
-            TRY_VOID(txn_.put(db_.metadata, place, *entry.value));
-        } else {
-            TRY_VOID(txn_.erase(db_.metadata, place));
-        }
-    }
-    modseq();
-    return ChangeResult(Done{});
-}
-
-Outcome<void> Applier::erase_metadata(std::uint32_t mailbox) {
-    TRY_VOID(RangeTable(txn_, db_.metadata).clear(key::mailbox(mailbox)));
-    return {};
 }
 
 }  // namespace mailstead::store

@@ -143,8 +143,10 @@ struct CreateAccount {};
 struct SetQuota {
     std::uint64_t octets = 0;
     std::uint64_t messages = 0;
+    std::uint64_t mailboxes = 0;
 };
-// RFC 5464 annotations; entry names in lower case. Result: Done.
+// RFC 5464 annotations, all or none; entry names in lower case. Fault::limit: too many, or too much. Result:
+// MetadataSet.
 struct SetMetadata {
     std::optional<MailboxName> mailbox;  // none: the account ("")
     struct Entry {
@@ -179,14 +181,27 @@ struct Followed {
     UidSet checked;
 };
 
+// ---- of messages again: the numbers of actions are kept in journals, so that new ones come last
+
+// REPLACE (RFC 8508, 3.4): the one message of `append` comes and `uid` goes, as one change. Room is counted
+// with the old message gone. Fault::gone when there is no such message. Result: Appended.
+struct Replace {
+    Append append;
+    MailboxId from;
+    Uid uid;
+};
+
 using Action =
     std::variant<Append, StoreFlags, Expunge, Copy, CreateMailbox, DeleteMailbox, RenameMailbox, Subscribe,
-                 SetSpecialUse, CreateAccount, SetQuota, SetMetadata, AdoptFile, Followed, SetAcl>;
+                 SetSpecialUse, CreateAccount, SetQuota, SetMetadata, AdoptFile, Followed, SetAcl, Replace>;
 
 struct Change {
     Time at;  // when it was asked for: save dates, creation dates, UIDVALIDITY
     Action action;
 };
+
+// What APPEND and REPLACE bring with them; nullptr for every other action.
+Append* append_of(Action& action);
 
 std::string encode(const Change& change);
 // Checks every bound; what it gives can be applied. Fault::invalid otherwise.
@@ -227,8 +242,12 @@ struct AclSet {
     bool still_granted = false;
 };
 struct Done {};
+struct MetadataSet {
+    ModSeq modseq;  // of all entries that were set
+};
 
-using ChangeResult = std::variant<Done, Appended, FlagsStored, Expunged, Copied, MailboxMade, AclSet>;
+using ChangeResult =
+    std::variant<Done, Appended, FlagsStored, Expunged, Copied, MailboxMade, AclSet, MetadataSet>;
 
 std::string encode(const ChangeResult& result);
 Outcome<ChangeResult> decode_result(std::string_view bytes);

@@ -9,7 +9,9 @@
 namespace mailstead::store {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+// Version 1, which journals of older programs hold, knew no limit of mailboxes.
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kResultVersion = 1;
 constexpr std::size_t kMaxFlagNames = 256;
 constexpr std::size_t kMaxRenamed = 4'096;
 constexpr unsigned kScoped = 0x80;  // a FlagScope ends the action
@@ -46,6 +48,7 @@ void write_scope(ByteWriter& out, FlagScope scope) {
 struct Decoder {
     ByteReader in;
     bool fine = true;
+    std::uint8_t version = kVersion;
 
     explicit Decoder(std::string_view bytes) : in(bytes) {}
     bool good() const { return fine && in.ok(); }
@@ -218,10 +221,12 @@ void read_action(Decoder&, CreateAccount&) {}
 void write_action(ByteWriter& out, const SetQuota& a) {
     out.varint(a.octets);
     out.varint(a.messages);
+    out.varint(a.mailboxes);
 }
 void read_action(Decoder& d, SetQuota& a) {
     a.octets = d.in.varint();
     a.messages = d.in.varint();
+    if (d.version > 1) a.mailboxes = d.in.varint();
 }
 
 void write_action(ByteWriter& out, const SetMetadata& a) {
@@ -313,6 +318,18 @@ void read_action(Decoder& d, SetAcl& a) {
     a.rights = Rights::from_bits(static_cast<std::uint16_t>(bits & Rights::kAll));
 }
 
+void write_action(ByteWriter& out, const Replace& a) {
+    write_action(out, a.append);
+    out.varint(a.from.value);
+    out.varint(a.uid.value);
+}
+void read_action(Decoder& d, Replace& a) {
+    read_action(d, a.append);
+    d.require(a.append.messages.size() == 1);
+    a.from = d.mailbox();
+    a.uid = Uid(d.in.varint32());
+}
+
 // ---- results
 
 void write_result(ByteWriter& out, const AclSet& r) {
@@ -384,6 +401,13 @@ void read_result(ByteReader& in, MailboxMade& r) {
     r.uidvalidity = UidValidity(in.varint32());
 }
 
+void write_result(ByteWriter& out, const MetadataSet& r) {
+    out.varint(r.modseq.value);
+}
+void read_result(ByteReader& in, MetadataSet& r) {
+    r.modseq = ModSeq(in.varint());
+}
+
 // The alternative number `kind` of the variant, read by `read`; false when there is none.
 template <std::size_t N = 0, class Variant, class Read>
 bool read_alternative(std::size_t kind, Variant& variant, Read&& read) {
@@ -412,6 +436,11 @@ std::optional<AccountId> account_of(std::string_view environment) {
     return AccountId(*number);
 }
 
+Append* append_of(Action& action) {
+    if (auto* replace = std::get_if<Replace>(&action)) return &replace->append;
+    return std::get_if<Append>(&action);
+}
+
 std::string encode(const Change& change) {
     ByteWriter out;
     out.u8(kVersion);
@@ -423,7 +452,8 @@ std::string encode(const Change& change) {
 
 Outcome<Change> decode_change(std::string_view bytes) {
     Decoder d(bytes);
-    d.require(d.in.u8() == kVersion);
+    d.version = d.in.u8();
+    d.require(d.version >= 1 && d.version <= kVersion);
     Change change;
     change.at = time_of(d.in.fixed64());
     const std::uint8_t kind = d.in.u8();
@@ -435,7 +465,7 @@ Outcome<Change> decode_change(std::string_view bytes) {
 
 std::string encode(const ChangeResult& result) {
     ByteWriter out;
-    out.u8(kVersion);
+    out.u8(kResultVersion);
     out.u8(static_cast<std::uint8_t>(result.index()));
     std::visit([&out](const auto& value) { write_result(out, value); }, result);
     return out.take();
@@ -443,7 +473,7 @@ std::string encode(const ChangeResult& result) {
 
 Outcome<ChangeResult> decode_result(std::string_view bytes) {
     ByteReader in(bytes);
-    const bool known = in.u8() == kVersion;
+    const bool known = in.u8() == kResultVersion;
     ChangeResult result;
     const std::uint8_t kind = in.u8();
     const bool read = known && read_alternative(kind, result, [&in](auto& value) { read_result(in, value); });

@@ -12,7 +12,7 @@ struct FaultName {
     Fault fault;
     std::string_view name;
 };
-constexpr std::array<FaultName, 12> kNames = {{
+constexpr std::array<FaultName, 13> kNames = {{
     {Fault::non_existent, "nonexistent"},
     {Fault::already_exists, "alreadyexists"},
     {Fault::try_create, "trycreate"},
@@ -25,6 +25,7 @@ constexpr std::array<FaultName, 12> kNames = {{
     {Fault::damaged, "damaged"},
     {Fault::newer_format, "newerformat"},
     {Fault::unavailable, "unavailable"},
+    {Fault::gone, "gone"},
 }};
 
 // A full mailbox may have room again, a damaged index may be rebuilt: mail for it waits instead of being

@@ -22,6 +22,7 @@ enum class Fault : std::uint8_t {
     damaged = 10,        // the index contradicts itself or cannot be read; a rebuild makes it anew
     newer_format = 11,   // written by a newer Mailstead; nothing was touched
     unavailable = 12,    // a file, the disk, the journal: later may help
+    gone = 13,           // the message was expunged meanwhile: NO [EXPUNGEISSUED]
 };
 
 struct Failure {

@@ -108,6 +108,14 @@ public:
     };
     // Of a mailbox, or of the account for nullopt, in the order of names.
     Outcome<std::vector<Annotation>> metadata(const std::optional<MailboxName>& mailbox) const;
+    struct ChangedAnnotation {
+        MailboxId mailbox;  // 0: the account
+        std::string name;
+        ModSeq modseq;
+    };
+    // What was set or removed after `since`; ask only when AccountInfo::metadata_modseq has risen. Removals
+    // that lie far back are forgotten.
+    Outcome<std::vector<ChangedAnnotation>> metadata_since(ModSeq since) const;
 
     // The store's own.
     struct State;

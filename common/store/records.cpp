@@ -37,6 +37,7 @@ std::string AccountRecord::encode() const {
     out.fixed32(next_mailbox);
     out.fixed32(last_uidvalidity);
     for (const std::uint32_t id : special) out.fixed32(id);
+    for (const std::uint64_t v : {entries, quota_mailboxes, metadata_modseq}) out.fixed64(v);
     return out.take();
 }
 
@@ -50,6 +51,10 @@ Outcome<AccountRecord> AccountRecord::decode(std::string_view bytes) {
     r.next_mailbox = in.fixed32();
     r.last_uidvalidity = in.fixed32();
     for (std::uint32_t& id : r.special) id = in.fixed32();
+    r.knows_entries = !in.at_end();
+    if (r.knows_entries) {
+        for (std::uint64_t* v : {&r.entries, &r.quota_mailboxes, &r.metadata_modseq}) *v = in.fixed64();
+    }
     if (!in.ok()) return Failure(Fault::damaged, "the account record is cut");
     return r;
 }
@@ -183,6 +188,24 @@ std::string encode_rights(Rights rights) {
 
 Rights decode_rights(std::string_view bytes) {
     return Rights::from_bits(static_cast<std::uint16_t>(decode_u32(bytes) & Rights::kAll));
+}
+
+std::string AnnotationRecord::encode() const {
+    ByteWriter out;
+    out.fixed64(modseq);
+    out.boolean(removed);
+    out.raw(value);
+    return out.take();
+}
+
+Outcome<AnnotationRecord> AnnotationRecord::decode(std::string_view bytes) {
+    ByteReader in(bytes);
+    AnnotationRecord r;
+    r.modseq = in.fixed64();
+    r.removed = in.boolean();
+    if (!in.ok()) return Failure(Fault::damaged, "an annotation is cut");
+    r.value = in.rest();
+    return r;
 }
 
 std::string encode_u32(std::uint32_t n) {

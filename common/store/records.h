@@ -18,7 +18,7 @@
 //   rare           message id                        the rare part, if the message has one
 //   headers        message id                        what SEARCH and SORT need: header_record.h
 //   threads        hash of a Message-ID              ThreadEntry
-//   metadata       mailbox (0: account), entry name  value
+//   metadata       mailbox (0: account), entry name  AnnotationRecord
 //   acl            mailbox, account, sign            rights: access lists (account 0: anyone; sign 1:
 //   negative) grants         account, mailbox                  - : where `acl` has a line for the account
 #pragma once
@@ -60,6 +60,11 @@ struct AccountRecord {
     std::uint32_t next_mailbox = 1;
     std::uint32_t last_uidvalidity = 0;
     std::array<std::uint32_t, 6> special{};  // the mailbox with each SpecialUse
+    // Records of older programs end here.
+    std::uint64_t entries = 0;  // messages of all mailboxes, copies counted
+    std::uint64_t quota_mailboxes = 0;
+    std::uint64_t metadata_modseq = 0;  // of the last change of an annotation
+    bool knows_entries = true;          // false: an older record, `entries` is to be counted
 
     std::string encode() const;
     static Outcome<AccountRecord> decode(std::string_view bytes);
@@ -226,6 +231,17 @@ inline kv::Key entry(std::uint32_t mailbox, std::string_view name) {
 // What `acl` holds.
 std::string encode_rights(Rights rights);
 Rights decode_rights(std::string_view bytes);  // none when it is no such record
+
+// An annotation, or the trace of one that was removed.
+struct AnnotationRecord {
+    std::uint64_t modseq = 0;
+    bool removed = false;
+    std::string_view value;
+
+    std::string encode() const;
+    // The value is a view into `bytes`.
+    static Outcome<AnnotationRecord> decode(std::string_view bytes);
+};
 
 std::string encode_u32(std::uint32_t n);
 std::uint32_t decode_u32(std::string_view bytes);  // 0 when it is none

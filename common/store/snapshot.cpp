@@ -120,6 +120,11 @@ Outcome<AccountInfo> Snapshot::account() const {
     info.octets = record.octets;
     info.quota_octets = record.quota_octets;
     info.quota_messages = record.quota_messages;
+    info.quota_mailboxes = record.quota_mailboxes;
+    info.entries = record.knows_entries ? record.entries : record.messages;
+    TRY(mailboxes, state_->txn.count(state_->index->db.names));
+    info.mailboxes = mailboxes;
+    info.metadata_modseq = ModSeq(record.metadata_modseq);
     info.highest_modseq = ModSeq(record.modseq);
     info.last_message = MessageId(record.next_message - 1);
     return info;
@@ -354,7 +359,28 @@ Outcome<std::vector<Snapshot::Annotation>> Snapshot::metadata(const std::optiona
     const kv::Key prefix = key::mailbox(id);
     TRY(found, cursor.seek(prefix));
     for (bool there = found; there && cursor.key().starts_with(prefix.view());) {
-        list.push_back({std::string(cursor.key().substr(prefix.view().size())), std::string(cursor.value())});
+        TRY(record, AnnotationRecord::decode(cursor.value()));
+        if (!record.removed) {
+            list.push_back(
+                {std::string(cursor.key().substr(prefix.view().size())), std::string(record.value)});
+        }
+        TRY(next, cursor.next());
+        there = next;
+    }
+    return list;
+}
+
+Outcome<std::vector<Snapshot::ChangedAnnotation>> Snapshot::metadata_since(ModSeq since) const {
+    std::vector<ChangedAnnotation> list;
+    TRY(cursor, kv::Cursor::open(state_->txn, state_->index->db.metadata));
+    TRY(found, cursor.first());
+    for (bool there = found; there;) {
+        TRY(record, AnnotationRecord::decode(cursor.value()));
+        if (record.modseq > since.value) {
+            kv::KeyReader row(cursor.key());
+            const MailboxId of(row.u32());
+            list.push_back({of, std::string(cursor.key().substr(sizeof of.value)), ModSeq(record.modseq)});
+        }
         TRY(next, cursor.next());
         there = next;
     }

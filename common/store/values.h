@@ -62,11 +62,15 @@ struct AccountInfo {
     AccountId id;
     std::uint64_t messages = 0;
     std::uint64_t octets = 0;
-    std::uint64_t quota_octets = 0;    // 0: no limit
-    std::uint64_t quota_messages = 0;  // 0: no limit
+    std::uint64_t entries = 0;          // messages of all mailboxes, a copy counted as often as it is there
+    std::uint64_t mailboxes = 0;        // how many there are
+    std::uint64_t quota_octets = 0;     // 0: no limit
+    std::uint64_t quota_messages = 0;   // of `entries`; 0: no limit
+    std::uint64_t quota_mailboxes = 0;  // 0: no limit
     // Rises with every change of the account: an unchanged value means that nothing has to be read again.
     ModSeq highest_modseq;
     MessageId last_message;  // the highest that was ever given to a message; 0: none yet
+    ModSeq metadata_modseq;  // of the last change of an annotation
 };
 
 // The level under which imapd shows the mailboxes of other accounts: none of one's own is made there.
@@ -81,7 +85,10 @@ inline constexpr std::size_t kMaxMailboxName = 200;
 inline constexpr std::size_t kMaxSubscribedName = 500;
 inline constexpr std::uint32_t kMaxMessages = 4'000'000'000;  // in one mailbox, by UIDs given out
 inline constexpr std::size_t kMaxMetadataValue = 64 * 1024;
-inline constexpr std::size_t kMaxMetadataEntries = 1'000;
+inline constexpr std::size_t kMaxMetadataEntries = 1'000;   // of an account
+inline constexpr std::size_t kMaxMetadataPerMailbox = 100;  // the account's own count as one mailbox's
+inline constexpr std::size_t kMaxMetadataOctets = 4 * 1024 * 1024;  // values of an account
+inline constexpr std::size_t kMaxMetadataName = 200;
 inline constexpr std::size_t kMaxExpungedRanges = 50'000;  // remembered for one mailbox
 
 }  // namespace mailstead::store

@@ -37,8 +37,7 @@ ipc::ChangeAnswer failed(const store::Failure& failure) {
 // The changes that users ask for; the others are made by the store itself, in deliver.
 bool is_for_users(const store::Action& action) {
     return !std::holds_alternative<store::AdoptFile>(action) &&
-           !std::holds_alternative<store::Followed>(action) &&
-           !std::holds_alternative<store::SetQuota>(action);
+           !std::holds_alternative<store::Followed>(action);
 }
 
 queue::QueueEntry entry_for_report(const ipc::DeliverMessage& message) {
@@ -147,6 +146,10 @@ net::Task<ipc::Message> Intake::apply_change(ipc::Message request) {
     if (!change) co_return ipc::make_message(failed(change.error()));
     if (!is_for_users(change->action))
         co_return ipc::make_message(failed({store::Fault::invalid, "not a change for users"}));
+    if (std::holds_alternative<store::SetQuota>(change->action)) {
+        ipc::ChangeAnswer set = co_await set_quota(asked->account, *std::move(change));
+        co_return ipc::make_message(set);
+    }
     ipc::ChangeAnswer answer =
         co_await apply(asked->account, *std::move(change), std::move(request.descriptors));
     co_return ipc::make_message(answer);
@@ -156,7 +159,7 @@ net::Task<ipc::ChangeAnswer> Intake::apply(AccountId account, store::Change chan
     commit::Transaction transaction;
     if (auto correction = parts_.quotas->correction(account, change.at))
         transaction.parts.push_back(*std::move(correction));
-    if (auto* append = std::get_if<store::Append>(&change.action)) {
+    if (store::Append* append = store::append_of(change.action)) {
         append->ignore_quota = false;
         for (store::NewMessage& message : append->messages) {
             if (message.file >= files.size())
@@ -182,6 +185,22 @@ net::Task<ipc::ChangeAnswer> Intake::apply(AccountId account, store::Change chan
         tidy.parts.push_back(part(*drop));
         co_await submit(*parts_.engine, std::move(tidy));
     }
+    co_return ipc::ChangeAnswer{0, *result};
+}
+
+// SETQUOTA of an administrator, whose right imapd has checked. The directory holds what counts; the index
+// follows.
+net::Task<ipc::ChangeAnswer> Intake::set_quota(AccountId account, store::Change change) {
+    const auto wanted = std::get<store::SetQuota>(change.action);
+    const directory::Limits limits{wanted.octets, wanted.messages, wanted.mailboxes};
+    auto write = [this, account, limits] { return parts_.directory->set_limits(account, limits); };
+    const auto written = co_await runtime::offload(*parts_.pool, std::move(write));
+    if (!written) co_return failed({store::Fault::unavailable, written.error().what});
+    commit::Transaction transaction;
+    transaction.parts.push_back({store::environment_of(account), store::encode(change), {}});
+    const commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
+    const auto& result = outcome.back().result;
+    if (!result) co_return failed(store::Failure(result.error()));
     co_return ipc::ChangeAnswer{0, *result};
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "common/commit/engine.h"
-#include "common/directory/directory.h"
+#include "common/directory/editor.h"
 #include "common/ipc/channel.h"
 #include "common/ledger/ledger.h"
 #include "common/queue/reader.h"
@@ -28,6 +28,7 @@ struct IntakeParts {
     commit::Engine* engine = nullptr;
     AuthService* auth = nullptr;
     Quotas* quotas = nullptr;
+    directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
     store::Reader* reader = nullptr;
     const store::SharesReader* shares = nullptr;
@@ -52,6 +53,7 @@ private:
     net::Task<ipc::DeliverAnswer> take(ipc::DeliverMessage message, FileDescriptor file);
     net::Task<ipc::Message> apply_change(ipc::Message request);
     net::Task<ipc::ChangeAnswer> apply(AccountId account, store::Change change, ipc::Descriptors files);
+    net::Task<ipc::ChangeAnswer> set_quota(AccountId account, store::Change change);
     net::Task<ipc::Message> authenticate(ipc::Message request, std::uint64_t connection);
     net::Task<ipc::Message> command_queue(ipc::Message request);
     net::Task<ipc::Message> write_ledger(ipc::Message request);

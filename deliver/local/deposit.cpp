@@ -32,47 +32,49 @@ std::string describe_refusal(const Error& error) {
     }
 }
 
-std::optional<std::uint64_t> Quotas::limit_of(AccountId account) const {
+std::optional<directory::Limits> Quotas::limits_of(AccountId account) const {
     const auto found = directory_.find_account(account);
     if (!found || !*found) return std::nullopt;
-    return (*found)->quota_bytes;
+    return (*found)->limits;
 }
 
 std::optional<commit::Part> Quotas::correction(AccountId account, Time at) {
-    const auto limit = limit_of(account);
-    if (!limit) return std::nullopt;
+    const auto limits = limits_of(account);
+    if (!limits) return std::nullopt;
     {
         const std::lock_guard lock(mutex_);
         const auto known = confirmed_.find(account);
-        if (known != confirmed_.end() && known->second == *limit) return std::nullopt;
+        if (known != confirmed_.end() && known->second == *limits) return std::nullopt;
     }
-    std::uint64_t current = 0;
+    directory::Limits current;
     if (const auto opened = reader_.open(account)) {
         const auto snapshot = opened->snapshot();
         const auto info =
             snapshot ? snapshot->account() : store::Outcome<store::AccountInfo>(snapshot.error());
         if (!info) return std::nullopt;
-        current = info->quota_octets;
+        current = {info->quota_octets, info->quota_messages, info->quota_mailboxes};
     }
-    if (current == *limit) {
+    if (current == *limits) {
         // Only what was read back from the index counts as done.
         const std::lock_guard lock(mutex_);
-        confirmed_[account] = *limit;
+        confirmed_[account] = *limits;
         return std::nullopt;
     }
-    const store::Change change{at, store::SetQuota{*limit, 0}};
+    const store::Change change{at, store::SetQuota{limits->octets, limits->messages, limits->mailboxes}};
     return commit::Part{store::environment_of(account), store::encode(change), {}};
 }
 
 bool Quotas::would_exceed(AccountId account, std::uint64_t size) {
-    const auto limit = limit_of(account);
-    if (!limit || *limit == 0) return false;
+    const auto limits = limits_of(account);
+    if (!limits) return false;
     const auto opened = reader_.open(account);
     if (!opened) return false;
     const auto snapshot = opened->snapshot();
     if (!snapshot) return false;
     const auto info = snapshot->account();
-    return info && info->octets + size > *limit;
+    if (!info) return false;
+    return (limits->octets != 0 && info->octets + size > limits->octets) ||
+           (limits->messages != 0 && info->entries + 1 > limits->messages);
 }
 
 }  // namespace mailstead::deliver

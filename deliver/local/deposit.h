@@ -31,8 +31,7 @@ commit::Part deposit_part(AccountId account, const Deposit& deposit);
 // Why a deposit was refused, as SMTP says it: `4.2.2 The mailbox is full`.
 std::string describe_refusal(const Error& error);
 
-// Carries the limits that the administrator set in the directory into the accounts' indexes, where they are
-// enforced.
+// Carries the limits that the directory holds into the accounts' indexes, where they are enforced.
 class Quotas {
 public:
     // Both outlive it.
@@ -46,12 +45,12 @@ public:
     bool would_exceed(AccountId account, std::uint64_t size);
 
 private:
-    std::optional<std::uint64_t> limit_of(AccountId account) const;
+    std::optional<directory::Limits> limits_of(AccountId account) const;
 
     const directory::Directory& directory_;
     store::Reader& reader_;
     std::mutex mutex_;
-    std::map<AccountId, std::uint64_t> confirmed_;
+    std::map<AccountId, directory::Limits> confirmed_;
 };
 
 }  // namespace mailstead::deliver

@@ -28,6 +28,10 @@ net::Task<Reply> uid_batches(Session& session, Command& command);
 // quota.cpp
 net::Task<Reply> getquota(Session& session, Command& command);
 net::Task<Reply> getquotaroot(Session& session, Command& command);
+net::Task<Reply> setquota(Session& session, Command& command);
+// metadata.cpp
+net::Task<Reply> getmetadata(Session& session, Command& command);
+net::Task<Reply> setmetadata(Session& session, Command& command);
 // mailbox.cpp
 net::Task<Reply> create(Session& session, Command& command);
 net::Task<Reply> delete_mailbox(Session& session, Command& command);
@@ -47,6 +51,7 @@ net::Task<Reply> getacl(Session& session, Command& command);
 net::Task<Reply> myrights(Session& session, Command& command);
 // append.cpp
 net::Task<Reply> append(Session& session, Command& command);
+net::Task<Reply> replace(Session& session, Command& command);
 // store.cpp
 net::Task<Reply> store_flags(Session& session, Command& command);
 // copy.cpp
@@ -60,6 +65,15 @@ net::Task<Reply> fetch(Session& session, Command& command);
 
 // `* MYRIGHTS "INBOX" lrswi`
 void write_my_rights(std::string& out, const MailboxName& name, store::Rights rights, proto::Utf8 utf8);
+// metadata.cpp: from here on the session tells of annotations that others change (RFC 5464, 4.1).
+void enable_metadata(Session& session);
+// The lines that are due since then.
+void write_metadata_changes(Session& session, const store::Snapshot& now);
+// `* METADATA "name" (/shared/comment "x")`: those of `annotations` that the client asks for. Returns the
+// octets of the largest value that was left out for its size; 0 for none.
+std::uint64_t write_metadata(Session& session, const std::optional<MailboxName>& mailbox,
+                             const proto::MetadataEntries& wanted,
+                             const std::vector<store::Snapshot::Annotation>& annotations);
 
 // status.cpp: `MESSAGES 3 UIDNEXT 7` as STATUS and LIST ... RETURN (STATUS ...) show it.
 void write_status(std::string& out, const proto::StatusItems& items, const store::MailboxInfo& mailbox,

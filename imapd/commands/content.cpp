@@ -8,6 +8,7 @@
 #include "common/mime/transfer_encoding.h"
 #include "common/runtime/log.h"
 #include "common/runtime/offload.h"
+#include "imapd/commands/decoded.h"
 #include "imapd/commands/mapped_file.h"
 #include "imapd/session/file_bytes.h"
 #include "imapd/session/session.h"
@@ -199,6 +200,9 @@ net::Task<bool> send_answer(Session& session, std::string& text, std::vector<Con
             if (!alive) co_return false;
         } else if (content.kind == Content::Kind::fields) {
             co_await append_fields(session, content);
+        } else if (content.kind == Content::Kind::decoded) {
+            const bool alive = co_await send_decoded(session, content, unknown_encoding);
+            if (!alive) co_return false;
         } else {
             const bool unknown = co_await append_parsed(session, content);
             unknown_encoding = unknown_encoding || unknown;

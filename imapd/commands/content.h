@@ -22,9 +22,10 @@ namespace commands {
 
 struct Content {
     enum class Kind : std::uint8_t {
-        bytes,   // `range` of the file as it is; its literal head is in the text already
-        fields,  // header fields of the header in `range`: literal head and all
-        parsed   // whatever the item asks for, from the parsed message: literal head and all
+        bytes,    // `range` of the file as it is; its literal head is in the text already
+        fields,   // header fields of the header in `range`: literal head and all
+        decoded,  // a part without its transfer encoding (decoded.h)
+        parsed    // whatever the item asks for, from the parsed message: literal head and all
     };
     std::size_t at = 0;  // where in the text of the answer it belongs
     Kind kind = Kind::bytes;
@@ -32,6 +33,7 @@ struct Content {
     mime::ByteRange range;
     const proto::FetchItem* item = nullptr;
     proto::Utf8 utf8 = proto::Utf8::no;
+    mime::TransferEncoding encoding = mime::TransferEncoding::binary;  // of what is to be decoded
 };
 
 // What was worked out; `unknown_encoding` when BINARY met a transfer encoding that nobody knows (RFC

@@ -64,8 +64,10 @@ private:
     void write_cached(const Prepared& prepared, std::string_view value);
     void write_section(const Prepared& prepared);
     void write_header_fields(const Prepared& prepared);
+    void write_binary(const Prepared& prepared);
     void write_range(const Prepared& prepared, const std::optional<mime::ByteRange>& range);
-    void add_content(const Prepared& prepared, Content::Kind kind, mime::ByteRange range);
+    void add_content(const Prepared& prepared, Content::Kind kind, mime::ByteRange range,
+                     mime::TransferEncoding encoding = mime::TransferEncoding::binary);
     std::optional<mime::ByteRange> find_range(const proto::FetchItem& item);
     const store::CachedMessage* cached();
     const mime::PartTree* parts();

@@ -195,7 +195,7 @@ void FetchWriter::write_item(const Prepared& prepared) {
             return proto::write_string(text, cached()->preview(), utf8_ ? proto::Utf8::yes : proto::Utf8::no);
         case FetchKind::binary:
         case FetchKind::binary_size:
-            return add_content(prepared, Content::Kind::parsed, {});
+            return write_binary(prepared);
         case FetchKind::section:
         case FetchKind::rfc822:
         case FetchKind::rfc822_header:
@@ -230,6 +230,31 @@ void FetchWriter::write_header_fields(const Prepared& prepared) {
     }
     if (cached()->has_bare_lf()) return add_content(prepared, Content::Kind::parsed, {});
     write_range(prepared, find_range(*prepared.item));
+}
+
+// RFC 3516, 4.2: the part without its transfer encoding. The whole message has none to remove.
+void FetchWriter::write_binary(const Prepared& prepared) {
+    const FetchItem& item = *prepared.item;
+    if (cached() == nullptr || cached()->has_bare_lf() || parts() == nullptr)
+        return add_content(prepared, Content::Kind::parsed, {});
+    mime::ByteRange range{0, current_.message->size};
+    auto encoding = mime::TransferEncoding::binary;
+    if (!item.section.part.empty()) {
+        const auto found = parts()->find_part(item.section.part);
+        if (!found) {
+            text += item.kind == FetchKind::binary_size ? "0" : "NIL";
+            return;
+        }
+        const mime::Part& part = (*parts())[*found];
+        range = {part.body_begin, part.body_end};
+        if (part.kind == mime::PartKind::leaf || part.encoding == mime::TransferEncoding::unknown)
+            encoding = part.encoding;
+    }
+    const bool as_it_is = encoding == mime::TransferEncoding::seven_bit ||
+                          encoding == mime::TransferEncoding::eight_bit ||
+                          encoding == mime::TransferEncoding::binary;
+    if (as_it_is && item.kind == FetchKind::binary_size) return proto::write_number(text, range.size());
+    add_content(prepared, Content::Kind::decoded, range, encoding);
 }
 
 // RFC 9051, 6.4.5.1: what a section stands for. The cache knows where the parts lie.
@@ -278,12 +303,14 @@ void FetchWriter::write_range(const Prepared& prepared, const std::optional<mime
     add_content(prepared, Content::Kind::bytes, wanted);
 }
 
-void FetchWriter::add_content(const Prepared& prepared, Content::Kind kind, mime::ByteRange range) {
+void FetchWriter::add_content(const Prepared& prepared, Content::Kind kind, mime::ByteRange range,
+                              mime::TransferEncoding encoding) {
     if (!open_file()) {
         text += prepared.item->kind == FetchKind::binary_size ? "0" : "NIL";
         return;
     }
-    contents.push_back({text.size(), kind, current_.file, range, prepared.item, session_.enabled.strings()});
+    contents.push_back(
+        {text.size(), kind, current_.file, range, prepared.item, session_.enabled.strings(), encoding});
     pending_ +=
         static_cast<std::size_t>(kind == Content::Kind::parsed ? current_.message->size : range.size());
 }

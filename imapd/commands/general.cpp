@@ -53,6 +53,9 @@ net::Task<Reply> enable(Session& session, Command& command) {
         } else if (name == "UIDONLY" && offered.has(Capability::uid_only)) {
             enabled += " UIDONLY";
             session.enabled.uid_only = true;
+        } else if ((name == "METADATA" || name == "METADATA-SERVER") && offered.has(Capability::metadata)) {
+            enabled += ' ' + name;
+            enable_metadata(session);
         } else if (name == "IMAP4REV2" && offered.has(Capability::imap4rev2)) {
             enabled += " IMAP4rev2";
             session.enabled.rev2 = true;

@@ -12,7 +12,7 @@ namespace {
 struct Entry {
     const store::MailboxInfo* mailbox = nullptr;  // null: no such mailbox
     const Session::Foreign* foreign = nullptr;    // another account's
-    bool only_a_level = false;  // no mailbox that the user may see, but some are below it
+    bool only_a_level = false;                    // no mailbox that the user may see, but some are below it
     bool subscribed = false;
     bool above_chosen = false;  // some mailbox below it is chosen by the selection options
     bool above_hidden = false;  // ... and is not itself listed (LSUB)
@@ -113,8 +113,8 @@ private:
 
 class LineWriter {
 public:
-    LineWriter(Session& session, const proto::List& wanted, const Lister& lister)
-        : session_(session), wanted_(wanted), lister_(lister) {}
+    LineWriter(Session& session, const proto::List& wanted, const Lister& lister, const store::Snapshot& now)
+        : session_(session), wanted_(wanted), lister_(lister), now_(now) {}
 
     // mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox [SP
     // mbox-list-extended]
@@ -135,6 +135,7 @@ public:
         if (wanted_.return_my_rights && lister_.chosen(entry))
             write_my_rights(out, *parsed, rights, session_.enabled.strings());
         if (wanted_.return_status && rights.has(store::Right::read)) write_status_line(entry);
+        if (wanted_.return_metadata && entry.foreign == nullptr) write_annotations(*parsed);
     }
 
 private:
@@ -183,9 +184,16 @@ private:
         out += ")\r\n";
     }
 
+    // RFC 9590, 3: a mailbox whose annotations cannot be read has no METADATA.
+    void write_annotations(const MailboxName& name) {
+        const auto annotations = now_.metadata(name);
+        if (annotations) (void)write_metadata(session_, name, *wanted_.return_metadata, *annotations);
+    }
+
     Session& session_;
     const proto::List& wanted_;
     const Lister& lister_;
+    const store::Snapshot& now_;
     bool first_ = true;
 };
 
@@ -231,7 +239,7 @@ net::Task<Reply> list(Session& session, Command& command) {
     const auto subscriptions = now->subscriptions();
     if (!subscriptions) co_return reply_to(subscriptions.error());
     const Lister lister(wanted, patterns, *mailboxes, foreign, *subscriptions);
-    LineWriter writer(session, wanted, lister);
+    LineWriter writer(session, wanted, lister, *now);
     lister.each([&](const std::string& name, const Entry& entry) { writer.write(name, entry); });
     co_return ok("That is all");
 }

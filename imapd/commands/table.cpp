@@ -28,6 +28,7 @@ constexpr CommandRow kRows[] = {
     {Verb::expunge, Legal::writable, commands::expunge},
     {Verb::fetch, Legal::selected, commands::fetch},
     {Verb::getacl, Legal::logged_in, commands::getacl},
+    {Verb::getmetadata, Legal::logged_in, commands::getmetadata},
     {Verb::getquota, Legal::logged_in, commands::getquota},
     {Verb::getquotaroot, Legal::logged_in, commands::getquotaroot},
     {Verb::id, Legal::logged_in, commands::id},
@@ -43,9 +44,12 @@ constexpr CommandRow kRows[] = {
     {Verb::noop, Legal::logged_in, commands::noop},
     {Verb::notify, Legal::logged_in, commands::notify},
     {Verb::rename, Legal::logged_in, commands::rename},
+    {Verb::replace, Legal::writable, commands::replace},
     {Verb::search, Legal::selected, commands::search},
     {Verb::select, Legal::logged_in, commands::select},
     {Verb::setacl, Legal::logged_in, commands::setacl},
+    {Verb::setmetadata, Legal::logged_in, commands::setmetadata},
+    {Verb::setquota, Legal::logged_in, commands::setquota},
     {Verb::starttls, Legal::logged_in, commands::only_before_login},
     {Verb::status, Legal::logged_in, commands::status},
     {Verb::store, Legal::writable, commands::store_flags},
@@ -73,6 +77,21 @@ public:
     void operator()(const proto::Compress&) const { need_(Capability::compress_deflate); }
     void operator()(const proto::Notify&) const { need_(Capability::notify); }
     void operator()(const proto::UidBatches&) const { need_(Capability::uid_batches); }
+    void operator()(const proto::SetQuota&) const { need_(Capability::quota_set); }
+    void operator()(const proto::GetMetadata& g) const {
+        need_(g.mailbox ? Capability::metadata : Capability::metadata_server);
+    }
+    void operator()(const proto::SetMetadata& s) const {
+        need_(s.mailbox ? Capability::metadata : Capability::metadata_server);
+    }
+    void operator()(const proto::Append& a) const {
+        if (a.catenates()) need_(Capability::catenate);
+        if (a.messages.size() > 1) need_(Capability::multi_append);
+    }
+    void operator()(const proto::Replace& r) const {
+        need_(Capability::replace);
+        (*this)(r.append);
+    }
     void operator()(const proto::Select& s) const {
         if (s.condstore) need_(Capability::condstore);
         if (s.qresync) need_(Capability::qresync);
@@ -89,6 +108,7 @@ public:
         if (l.special_use_only || l.return_special_use) need_(Capability::special_use);
         if (l.return_children) need_(Capability::children);
         if (l.return_my_rights) need_(Capability::list_my_rights);
+        if (l.return_metadata) need_(Capability::list_metadata);
     }
     void operator()(const proto::Status& s) const { status(s.items); }
     void operator()(const proto::Expunge& e) const {
@@ -205,13 +225,15 @@ bool allows_expunges(const proto::Command& command) {
 
 bool expunges(const proto::Command& command) {
     const auto* copy = std::get_if<proto::Copy>(&command.arguments);
-    return std::holds_alternative<proto::Expunge>(command.arguments) || (copy != nullptr && copy->move);
+    return std::holds_alternative<proto::Expunge>(command.arguments) ||
+           std::holds_alternative<proto::Replace>(command.arguments) || (copy != nullptr && copy->move);
 }
 
 bool uses_numbers(const proto::Command& command) {
     if (const auto* fetch = std::get_if<proto::Fetch>(&command.arguments)) return !fetch->uid;
     if (const auto* store = std::get_if<proto::Store>(&command.arguments)) return !store->uid;
     if (const auto* copy = std::get_if<proto::Copy>(&command.arguments)) return !copy->uid;
+    if (const auto* replace = std::get_if<proto::Replace>(&command.arguments)) return !replace->uid;
     if (const auto* search = std::get_if<proto::Search>(&command.arguments))
         return !search->uid || has_numbers(search->key);
     const auto* select = std::get_if<proto::Select>(&command.arguments);

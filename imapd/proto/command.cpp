@@ -34,6 +34,7 @@ constexpr Row kRows[] = {
     {"EXPUNGE", Verb::expunge},
     {"FETCH", Verb::fetch},
     {"GETACL", Verb::getacl},
+    {"GETMETADATA", Verb::getmetadata},
     {"GETQUOTA", Verb::getquota},
     {"GETQUOTAROOT", Verb::getquotaroot},
     {"ID", Verb::id},
@@ -49,9 +50,12 @@ constexpr Row kRows[] = {
     {"NOOP", Verb::noop},
     {"NOTIFY", Verb::notify},
     {"RENAME", Verb::rename},
+    {"REPLACE", Verb::replace},
     {"SEARCH", Verb::search},
     {"SELECT", Verb::select},
     {"SETACL", Verb::setacl},
+    {"SETMETADATA", Verb::setmetadata},
+    {"SETQUOTA", Verb::setquota},
     {"STARTTLS", Verb::starttls},
     {"STATUS", Verb::status},
     {"STORE", Verb::store},
@@ -209,6 +213,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return Arguments(Expunge{});
         case Verb::fetch:
             return wrap(parse_fetch(p, false));
+        case Verb::getmetadata:
+            return wrap(parse_getmetadata(p));
         case Verb::getquota:
             return wrap(parse_getquota(p));
         case Verb::id:
@@ -223,8 +229,14 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_notify(p));
         case Verb::rename:
             return wrap(parse_rename(p));
+        case Verb::replace:
+            return wrap(parse_replace(p, false, true));
         case Verb::search:
             return wrap(parse_search(p, false));
+        case Verb::setmetadata:
+            return wrap(parse_setmetadata(p));
+        case Verb::setquota:
+            return wrap(parse_setquota(p));
         case Verb::status:
             return wrap(parse_status(p));
         case Verb::store:
@@ -246,7 +258,7 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
     return p.in.error("unknown command");
 }
 
-// uid = "UID" SP (copy / move / fetch / search / store / uid-expunge)
+// uid = "UID" SP (copy / move / fetch / replace / search / store / uid-expunge)
 Parsed<Arguments> parse_uid_arguments(Parser& p, Verb verb) {
     switch (verb) {
         case Verb::copy:
@@ -255,6 +267,8 @@ Parsed<Arguments> parse_uid_arguments(Parser& p, Verb verb) {
             return wrap(parse_copy(p, true, true));
         case Verb::fetch:
             return wrap(parse_fetch(p, true));
+        case Verb::replace:
+            return wrap(parse_replace(p, true, true));
         case Verb::search:
             return wrap(parse_search(p, true));
         case Verb::store:
@@ -317,14 +331,25 @@ Result<Command, CommandError> parse_command(std::string_view frame, ParseOptions
     return Command{std::move(head.tag), head.verb, *std::move(arguments)};
 }
 
-std::optional<std::pair<std::string, Append>> append_literal_follows(std::string_view prefix,
-                                                                     ParseOptions options) {
+std::optional<MessageLiteral> append_literal_follows(std::string_view prefix, ParseOptions options) {
     Parser p{Lexer(prefix), options, false, {}};
     Head head;
-    if (!parse_head(p.in, head) || head.uid || head.verb != Verb::append) return std::nullopt;
-    auto append = parse_append(p, false);
-    if (!append || !p.in.at_end()) return std::nullopt;
-    return std::pair(std::move(head.tag), *std::move(append));
+    if (!parse_head(p.in, head)) return std::nullopt;
+    MessageLiteral found;
+    if (head.verb == Verb::append && !head.uid) {
+        auto append = parse_append(p, false);
+        if (!append || !p.in.at_end()) return std::nullopt;
+        found.append = *std::move(append);
+    } else if (head.verb == Verb::replace) {
+        auto replace = parse_replace(p, head.uid, false);
+        if (!replace || !p.in.at_end()) return std::nullopt;
+        found.append = std::exchange(replace->append, Append());
+        found.replace = *std::move(replace);
+    } else {
+        return std::nullopt;
+    }
+    found.tag = std::move(head.tag);
+    return found;
 }
 
 }  // namespace mailstead::imapd::proto

@@ -25,6 +25,8 @@ namespace mailstead::imapd::proto {
 inline constexpr std::size_t kMaxTag = 64;
 inline constexpr std::size_t kMaxListPatterns = 64;
 inline constexpr std::size_t kMaxAppendMessages = 60;
+inline constexpr std::size_t kMaxCatenateParts = 256;  // of all messages of one command
+inline constexpr std::size_t kMaxMetadataArguments = 100;
 
 enum class Verb : std::uint8_t {
     append,
@@ -42,6 +44,7 @@ enum class Verb : std::uint8_t {
     expunge,
     fetch,
     getacl,
+    getmetadata,
     getquota,
     getquotaroot,
     id,
@@ -57,9 +60,12 @@ enum class Verb : std::uint8_t {
     noop,
     notify,
     rename,
+    replace,
     search,
     select,
     setacl,
+    setmetadata,
+    setquota,
     starttls,
     status,
     store,
@@ -129,6 +135,22 @@ struct StatusItems {
     bool append_limit = false;
     bool mailbox_id = false;
 };
+// GETMETADATA (RFC 5464, 4.2), and what RETURN (METADATA ...) of LIST asks for (RFC 9590, 3)
+struct MetadataEntries {
+    enum class Depth : std::uint8_t { none, one, infinity };
+    std::vector<std::string> names;  // lower case
+    std::optional<std::uint64_t> max_size;
+    Depth depth = Depth::none;
+};
+struct GetMetadata {
+    std::optional<MailboxName> mailbox;  // none: of the server
+    MetadataEntries entries;
+};
+// SETMETADATA (RFC 5464, 4.3)
+struct SetMetadata {
+    std::optional<MailboxName> mailbox;
+    std::vector<std::pair<std::string, std::optional<std::string>>> entries;  // names in lower case
+};
 struct Status {
     MailboxName mailbox = MailboxName::inbox();
     StatusItems items;
@@ -151,17 +173,35 @@ struct List {
     bool return_special_use = false;
     bool return_my_rights = false;  // RFC 8440
     std::optional<StatusItems> return_status;
+    std::optional<MetadataEntries> return_metadata;
 };
 
-// APPEND (RFC 9051, 6.3.12; RFC 3502; RFC 6855, 4). The messages themselves went past in a stream.
+// APPEND (RFC 9051, 6.3.12; RFC 3502; RFC 4469; RFC 6855, 4). The messages themselves went past in a stream.
+struct CatenatePart {
+    std::optional<std::string> url;  // none: the text
+    StreamedLiteral text;
+};
 struct AppendMessage {
     FlagList flags;
     std::optional<std::chrono::sys_seconds> internal_date;
     StreamedLiteral literal;
+    std::vector<CatenatePart> parts;  // with CATENATE, and then `literal` means nothing
+
+    std::size_t literals() const;
 };
 struct Append {
     MailboxName mailbox = MailboxName::inbox();
     std::vector<AppendMessage> messages;
+
+    bool catenates() const;
+    // How many literals of messages there are in it.
+    std::size_t literals() const;
+};
+// REPLACE, UID REPLACE (RFC 8508)
+struct Replace {
+    bool uid = false;
+    SequenceSet message;  // names one
+    Append append;        // of one message
 };
 
 // EXPUNGE, UID EXPUNGE (RFC 4315, 2.1)
@@ -215,6 +255,11 @@ struct IdParameters {
 struct QuotaRoot {
     std::string name;
 };
+// SETQUOTA (RFC 9208, 4.1.3)
+struct SetQuota {
+    std::string root;
+    std::vector<std::pair<std::string, std::uint64_t>> limits;  // names in upper case
+};
 
 // SETACL, DELETEACL, LISTRIGHTS (RFC 4314, 3)
 struct AclArguments {
@@ -236,8 +281,8 @@ struct Command {
     std::string tag;
     Verb verb = Verb::noop;
     std::variant<Nothing, Authenticate, Login, Enable, Select, Create, OneMailbox, Rename, Status, List,
-                 Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot, AclArguments,
-                 Compress, Notify, UidBatches>
+                 Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot, AclArguments, Compress,
+                 Notify, UidBatches, Replace, GetMetadata, SetMetadata, SetQuota>
         arguments;
 };
 
@@ -262,9 +307,13 @@ struct ParseOptions {
 Result<Command, CommandError> parse_command(std::string_view frame, ParseOptions options);
 
 // For the owner of a framer: `prefix` is a command up to and including a literal's announcement. The APPEND
-// so far if this literal is a message of it, so that its bytes need not pass through memory; the last element
-// of `messages` belongs to the literal.
-std::optional<std::pair<std::string, Append>> append_literal_follows(std::string_view prefix,
-                                                                     ParseOptions options);
+// or REPLACE so far if this literal is a message of it or a TEXT of CATENATE, so that its bytes need not pass
+// through memory; the last element of `messages`, or of its parts, belongs to the literal.
+struct MessageLiteral {
+    std::string tag;
+    Append append;
+    std::optional<Replace> replace;  // its own `append` is empty
+};
+std::optional<MessageLiteral> append_literal_follows(std::string_view prefix, ParseOptions options);
 
 }  // namespace mailstead::imapd::proto

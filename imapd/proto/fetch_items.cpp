@@ -79,13 +79,10 @@ Parsed<void> parse_section_text(Lexer& in, Section& section) {
 }
 
 // section      = "[" [section-spec] "]"
-// section-spec = section-msgtext / (section-part ["." section-text])
 Parsed<Section> parse_section(Lexer& in) {
     TRY_VOID(in.expect('[', "[ expected"));
-    Section section;
-    if (in.take(']')) return section;
-    TRY(text_follows, parse_part(in, section.part));
-    if (text_follows) TRY_VOID(parse_section_text(in, section));
+    if (in.take(']')) return Section();
+    TRY(section, parse_section_spec(in));
     TRY_VOID(in.expect(']', "] expected"));
     return section;
 }
@@ -180,6 +177,13 @@ std::vector<FetchItem> simple_items(std::initializer_list<FetchKind> kinds) {
 }
 
 }  // namespace
+
+Parsed<Section> parse_section_spec(Lexer& in) {
+    Section section;
+    TRY(text_follows, parse_part(in, section.part));
+    if (text_follows) TRY_VOID(parse_section_text(in, section));
+    return section;
+}
 
 bool FetchItem::sets_seen() const {
     switch (kind) {

@@ -63,6 +63,9 @@ struct FetchItem {
 // "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")"
 Parsed<std::vector<FetchItem>> parse_fetch_items(Lexer& in);
 
+// section-spec = section-msgtext / (section-part ["." section-text]), without brackets
+Parsed<Section> parse_section_spec(Lexer& in);
+
 // What stands between the brackets of the answer: `1.2.HEADER.FIELDS (From To)`.
 void write_section(std::string& out, const Section& section);
 

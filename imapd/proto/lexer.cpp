@@ -137,6 +137,15 @@ Parsed<std::string> Lexer::literal() {
     return std::string(bytes);
 }
 
+Parsed<std::string> Lexer::literal8() {
+    if (peek() != '~') return error("literal8 expected");
+    TRY(announced, announcement());
+    if (announced.size > text_.size() - at_) return error("literal is cut short");
+    std::string bytes(text_.substr(at_, static_cast<std::size_t>(announced.size)));
+    at_ += bytes.size();
+    return bytes;
+}
+
 Parsed<StreamedLiteral> Lexer::streamed_literal() {
     return announcement();
 }

@@ -60,6 +60,8 @@ public:
     Parsed<std::uint32_t> nz_number();
     // number64 = 1*DIGIT   ; (0 <= n <= 9,223,372,036,854,775,807)
     Parsed<std::uint64_t> number64();
+    // literal8 = "~{" number64 ["+"] "}" CRLF *OCTET: NUL too
+    Parsed<std::string> literal8();
     // literal / literal8, of which only the announcement is in the frame.
     Parsed<StreamedLiteral> streamed_literal();
 

@@ -133,6 +133,10 @@ Parsed<void> parse_return_options(Lexer& in, List& list) {
             TRY_VOID(in.space());
             TRY(items, parse_status_items(in));
             list.return_status = items;
+        } else if (in.take_word("METADATA")) {  // RFC 9590, 5
+            TRY_VOID(in.space());
+            TRY(names, parse_metadata_entries(in));
+            list.return_metadata.emplace().names = std::move(names);
         } else {
             return in.error("unknown return option");
         }

@@ -1,49 +1,8 @@
 #include "common/base/text.h"
-#include "common/mime/date_time.h"
 #include "imapd/proto/parser.h"
 
 namespace mailstead::imapd::proto {
 namespace {
-
-// date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
-Parsed<std::chrono::sys_seconds> parse_date_time(Lexer& in) {
-    const std::size_t start = in.offset();
-    TRY(written, in.string());
-    const auto when = mime::parse_imap_date_time(written);
-    if (!when) return ParseError("date-time expected", start);
-    return when->utc;
-}
-
-// append-data = literal / literal8 / "UTF8" SP "(" literal8 ")"   (RFC 4466, 4; RFC 6855, 4)
-Parsed<StreamedLiteral> parse_message_literal(Lexer& in, bool whole) {
-    const bool utf8 = in.take_word("UTF8");
-    if (utf8) {
-        TRY_VOID(in.space());
-        TRY_VOID(in.expect('(', "( expected"));
-    }
-    TRY(literal, in.streamed_literal());
-    if (utf8 && (whole || !in.at_end())) TRY_VOID(in.expect(')', ") expected"));
-    return literal;
-}
-
-// append-message = [SP flag-list] [SP date-time] SP append-data   (RFC 3502)
-Parsed<AppendMessage> parse_append_message(Lexer& in, bool whole) {
-    AppendMessage message;
-    TRY_VOID(in.space());
-    if (in.peek() == '(') {
-        TRY(flags, parse_flag_list(in));
-        message.flags = std::move(flags);
-        TRY_VOID(in.space());
-    }
-    if (in.peek() == '"') {
-        TRY(when, parse_date_time(in));
-        message.internal_date = when;
-        TRY_VOID(in.space());
-    }
-    TRY(literal, parse_message_literal(in, whole));
-    message.literal = literal;
-    return message;
-}
 
 // search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
 Parsed<SearchReturn> parse_search_return(Lexer& in) {
@@ -119,21 +78,6 @@ Parsed<void> parse_fetch_modifiers(Lexer& in, Fetch& fetch) {
 }
 
 }  // namespace
-
-// append = "APPEND" SP mailbox 1*append-message
-Parsed<Append> parse_append(Parser& p, bool whole) {
-    Append append;
-    TRY_VOID(p.in.space());
-    TRY(mailbox, parse_mailbox(p));
-    append.mailbox = std::move(mailbox);
-    do {
-        if (append.messages.size() == kMaxAppendMessages) return p.in.error("too many messages");
-        TRY(message, parse_append_message(p.in, whole));
-        append.messages.push_back(std::move(message));
-        if (whole && Lexer(p.in).end()) break;
-    } while (!p.in.at_end());
-    return append;
-}
 
 // search = "SEARCH" [search-return-opts] SP search-program
 // search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)

@@ -27,6 +27,12 @@ Parsed<List> parse_lsub(Parser& p);
 
 // `whole` is false while only the part up to a message's literal is there.
 Parsed<Append> parse_append(Parser& p, bool whole);
+Parsed<Replace> parse_replace(Parser& p, bool uid, bool whole);
+Parsed<GetMetadata> parse_getmetadata(Parser& p);
+Parsed<SetMetadata> parse_setmetadata(Parser& p);
+// "(" entry *(SP entry) ")" / entry
+Parsed<std::vector<std::string>> parse_metadata_entries(Lexer& in);
+Parsed<SetQuota> parse_setquota(Parser& p);
 Parsed<Search> parse_search(Parser& p, bool uid);
 Parsed<Fetch> parse_fetch(Parser& p, bool uid);
 Parsed<Store> parse_store(Parser& p, bool uid);

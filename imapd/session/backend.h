@@ -68,6 +68,11 @@ public:
     virtual std::optional<std::filesystem::path> fulltext_index(AccountId) const { return std::nullopt; }
     // Bytes of the largest message that APPEND takes.
     virtual std::uint64_t append_limit() const = 0;
+    // The name by which absolute URLs call this server (RFC 5092); empty: they are not taken.
+    virtual std::string hostname() const { return {}; }
+
+    // Whether the account may set the quotas of all (RFC 9208, 4.1.3).
+    virtual bool is_admin(AccountId) { return false; }
 
     // Messages that one command may work on, and that one COPY or APPEND may store (RFC 9738); 0: any number.
     virtual std::uint32_t message_limit() const { return 0; }

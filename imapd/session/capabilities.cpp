@@ -58,6 +58,13 @@ constexpr Row kRows[] = {
     {Capability::preview, "PREVIEW", Shown::after_login},
     {Capability::acl, "ACL", Shown::after_login},
     {Capability::list_my_rights, "LIST-MYRIGHTS", Shown::after_login},
+    {Capability::replace, "REPLACE", Shown::after_login},
+    {Capability::catenate, "CATENATE", Shown::after_login},
+    {Capability::url_partial, "URL-PARTIAL", Shown::after_login},
+    {Capability::metadata, "METADATA", Shown::after_login},
+    {Capability::metadata_server, "METADATA-SERVER", Shown::after_login},
+    {Capability::list_metadata, "LIST-METADATA", Shown::after_login},
+    {Capability::quota_set, "QUOTASET", Shown::after_login},
     {Capability::auth_scram_plus, "AUTH=SCRAM-SHA-256-PLUS", Shown::as_mechanism},
     {Capability::auth_scram, "AUTH=SCRAM-SHA-256", Shown::as_mechanism},
     {Capability::auth_plain, "AUTH=PLAIN", Shown::as_mechanism},
@@ -112,7 +119,7 @@ void Capabilities::write_after_login(std::string& out, std::uint64_t append_limi
             out += '=';
             proto::write_number(out, append_limit);
         } else if (row.capability == Capability::quota) {
-            out += " QUOTA=RES-STORAGE";
+            out += " QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX";
         } else if (row.capability == Capability::acl) {
             out += " RIGHTS=texk";
         }

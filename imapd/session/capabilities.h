@@ -52,6 +52,13 @@ enum class Capability : std::uint8_t {
     preview,             // RFC 8970
     acl,                 // RFC 4314
     list_my_rights,      // RFC 8440
+    replace,             // RFC 8508
+    catenate,            // RFC 4469
+    url_partial,         // RFC 5550
+    metadata,            // RFC 5464
+    metadata_server,     // RFC 5464
+    list_metadata,       // RFC 9590
+    quota_set,           // RFC 9208
     auth_scram_plus,     // RFC 7677
     auth_scram,          // RFC 7677
     auth_plain,          // RFC 4616
@@ -61,7 +68,8 @@ enum class Capability : std::uint8_t {
 
 class Capabilities {
 public:
-    // By their announced names, any case: `IDLE`, `STATUS=SIZE`, `QUOTA`, `AUTH=LOGIN`. Unknown names are passed over.
+    // By their announced names, any case: `IDLE`, `STATUS=SIZE`, `QUOTA`, `AUTH=LOGIN`. Unknown names are
+    // passed over.
     void hide(std::span<const std::string> names);
     bool has(Capability capability) const { return !hidden_.test(static_cast<std::size_t>(capability)); }
 

@@ -17,9 +17,10 @@ namespace mailstead::imapd {
 struct Enabled {
     bool condstore = false;
     bool qresync = false;
-    bool utf8 = false;  // UTF8=ACCEPT
-    bool rev2 = false;  // IMAP4rev2
+    bool utf8 = false;      // UTF8=ACCEPT
+    bool rev2 = false;      // IMAP4rev2
     bool uid_only = false;  // RFC 9586: no sequence numbers in either direction
+    bool metadata = false;  // METADATA: the client is told of annotations that others change (RFC 5464, 4.4)
 
     proto::Utf8 strings() const { return utf8 || rev2 ? proto::Utf8::yes : proto::Utf8::no; }
 };
@@ -37,10 +38,10 @@ struct Selected {
     bool own = true;
     store::Rights rights = store::Rights::all();  // of the session's user; looked up anew with each command
     bool read_only = false;                       // by EXAMINE
-    store::UidRuns messages;  // what the client has been told of
-    Uid next;                 // messages from here on are new to it
-    ModSeq told;              // flag changes up to here were told
-    ModSeq expunges_told;     // expunges up to here
+    store::UidRuns messages;                      // what the client has been told of
+    Uid next;                                     // messages from here on are new to it
+    ModSeq told;                                  // flag changes up to here were told
+    ModSeq expunges_told;                         // expunges up to here
     std::size_t keywords_told = 0;
     std::optional<store::UidSet> saved_result;  // "$" (RFC 9051, 6.4.4.1)
 

@@ -100,6 +100,11 @@ Result<std::optional<std::string>> address_of(const directory::Directory& direct
     return found ? std::optional(found->login.unicode()) : std::nullopt;
 }
 
+bool is_admin(const directory::Directory& directory, AccountId account) {
+    const auto found = directory.find_account(account);
+    return found && *found && (*found)->is_admin;
+}
+
 }  // namespace
 
 std::vector<settings::Listener> our_listeners(const settings::Settings& settings) {
@@ -128,7 +133,9 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
               .save_limit = settings.imap.save_limit,
               .hidden_capabilities = [this](AccountId account) { return hidden_of(directory_, account); },
               .account_of = [this](std::string_view login) { return imapd::account_of(directory_, login); },
-              .address_of = [this](AccountId account) { return imapd::address_of(directory_, account); }} {}
+              .address_of = [this](AccountId account) { return imapd::address_of(directory_, account); },
+              .is_admin = [this](AccountId account) { return is_admin(directory_, account); },
+              .hostname = settings.hostname.ascii()} {}
 
 Server::~Server() = default;
 

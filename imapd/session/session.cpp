@@ -5,6 +5,8 @@
 
 #include "common/base/text.h"
 #include "common/runtime/log.h"
+#include "imapd/commands/commands.h"
+#include "imapd/commands/compose.h"
 #include "imapd/commands/table.h"
 #include "imapd/proto/response.h"
 
@@ -74,6 +76,8 @@ Reply reply_to(const store::Failure& failure) {
             return no("Special use is taken or unknown", "USEATTR");
         case Fault::invalid:
             return no("The server did not understand itself", "SERVERBUG");
+        case Fault::gone:
+            return no("The message was expunged meanwhile", "EXPUNGEISSUED");
         case Fault::damaged:
             return no("The mailbox index is damaged", "CORRUPTION");
         case Fault::newer_format:
@@ -223,6 +227,7 @@ net::Task<bool> Session::execute(proto::Command command) {
         co_return bye("The selected mailbox is no longer shared with you");
     }
     if (row.legal == Legal::writable && selected->read_only) {
+        intake = Intake();
         answer(command.tag, no("The mailbox is open for reading only", "READ-ONLY"));
         co_return true;
     }
@@ -236,7 +241,7 @@ net::Task<bool> Session::execute(proto::Command command) {
     intake = Intake();
     // The session was ended, and the client knows why.
     if (logging_out && command.verb != proto::Verb::logout) co_return false;
-    if (selected && !logging_out) {
+    if ((selected || enabled.metadata) && !logging_out) {
         UpdateOptions options;
         options.expunges = allows_expunges(command);
         options.own = &own_change;
@@ -263,21 +268,16 @@ net::Task<bool> Session::on_literal() {
         connection.take_literal();
         co_return true;
     }
-    if (append->second.messages.size() == 1) intake = Intake();
-    intake.tag = append->first;
+    if (append->append.literals() == 1) intake = Intake();
+    intake.tag = append->tag;
     intake.accepting = false;
     if (!intake.refusal) {
-        proto::Append so_far = append->second;
-        auto refused = co_await refuse_message(std::move(so_far));
+        auto refused = co_await refuse_message(*append);
         intake.refusal = std::move(refused);
     }
     if (!intake.refusal) {
-        auto file = backend.new_message_file();
-        if (file) {
-            intake.files.push_back({*std::move(file), 0});
-        } else {
-            intake.refusal = no("No room for the message now", "UNAVAILABLE");
-        }
+        auto refusal = co_await commands::compose(*this, intake, append->append, commands::Extent::so_far);
+        intake.refusal = std::move(refusal);
     }
     // A client that waits for "+" is spared sending what will not be taken (RFC 9051, 6.3.12).
     if (intake.refusal) {
@@ -290,12 +290,28 @@ net::Task<bool> Session::on_literal() {
     co_return true;
 }
 
-net::Task<std::optional<Reply>> Session::refuse_message(proto::Append append) {
-    const std::uint64_t size = append.messages.back().literal.size;
-    if (size == 0) co_return no("An empty message", "CANNOT");
+std::optional<Reply> Session::refuse_replace(const proto::Replace& replace) const {
+    if (!capabilities.has(Capability::replace)) return bad("Not available");
+    if (!selected) return bad("Select a mailbox first");  // RFC 8508, 3.5
+    if (selected->read_only) return no("The mailbox is open for reading only", "READ-ONLY");
+    const auto uids = resolve(replace.message, replace.uid);
+    if (!uids) return bad(std::string(uids.error().what));
+    if (uids->empty()) return no("No such message", "EXPUNGEISSUED");
+    return std::nullopt;
+}
+
+net::Task<std::optional<Reply>> Session::refuse_message(const proto::MessageLiteral& arriving) {
+    const proto::Append& append = arriving.append;
+    const proto::AppendMessage& last = append.messages.back();
+    const std::uint64_t size = last.parts.empty() ? last.literal.size : last.parts.back().text.size;
+    if (size == 0 && last.parts.empty()) co_return no("An empty message", "CANNOT");
     if (size > backend.append_limit()) co_return no("The message is too large", "TOOBIG");  // RFC 7889, 4
     if (append.messages.size() > 1 && !capabilities.has(Capability::multi_append))
         co_return bad("One message at a time");
+    if (append.catenates() && !capabilities.has(Capability::catenate)) co_return bad("Not available");
+    if (arriving.replace) {
+        if (auto refused = refuse_replace(*arriving.replace)) co_return refused;
+    }
     // RFC 9738, 3: all of them or none.
     for (const std::uint32_t most : {limits().messages, limits().saved}) {
         if (most != 0 && append.messages.size() > most)
@@ -307,7 +323,7 @@ net::Task<std::optional<Reply>> Session::refuse_message(proto::Append append) {
     const auto now = place->reader.snapshot();
     if (!now) co_return reply_to(now.error());
     const auto info = now->account();
-    if (info && info->quota_octets != 0 && info->octets + size > info->quota_octets)
+    if (info && !arriving.replace && info->quota_octets != 0 && info->octets + size > info->quota_octets)
         co_return no("Quota exceeded", "OVERQUOTA");
     co_return std::nullopt;
 }
@@ -359,7 +375,13 @@ net::Task<bool> Session::flush_if_full() {
     co_return sent.has_value();
 }
 
+// RFC 5464, 4.4: what others changed since the last answer.
+void Session::tell_metadata() {
+    if (const auto current = own_snapshot()) commands::write_metadata_changes(*this, *current);
+}
+
 net::Task<bool> Session::tell_updates(UpdateOptions wanted) {
+    if (enabled.metadata) tell_metadata();
     if (!selected) co_return true;
     if (!renew_rights()) co_return bye("The selected mailbox is no longer shared with you");
     const UpdateOptions options = as_watched(wanted);

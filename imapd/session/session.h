@@ -45,6 +45,7 @@ struct Intake {
         std::uint64_t size = 0;
     };
     std::vector<File> files;
+    std::size_t parts = 0;         // of CATENATE: how many of the last message's are in files.back()
     bool accepting = false;        // the literal in hand goes into files.back()
     std::optional<Reply> refusal;  // decided before all has come
 };
@@ -118,6 +119,8 @@ public:
     std::unique_ptr<Compression> compression;
     // A change of flags that the command in hand made itself, not to be told again.
     OwnChange own_change;
+    ModSeq metadata_told;  // changes of annotations up to here were told, or are nobody's business
+    ModSeq own_metadata;   // a change of annotations that the session made itself
     // Waits for DONE, telling what happens meanwhile (RFC 9051, 6.3.13).
     net::Task<Reply> idle();
 
@@ -138,7 +141,9 @@ private:
     net::Task<bool> on_literal();
     net::Task<bool> on_rejected();
     void on_chunk();
-    net::Task<std::optional<Reply>> refuse_message(proto::Append append);
+    net::Task<std::optional<Reply>> refuse_message(const proto::MessageLiteral& arriving);
+    std::optional<Reply> refuse_replace(const proto::Replace& replace) const;
+    void tell_metadata();
     store::Outcome<Place> find_place(AccountId owner, store::AccountReader reader, MailboxName name) const;
     bool renew_rights();
     void answer(std::string_view tag, const Reply& reply);

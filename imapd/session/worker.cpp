@@ -23,7 +23,7 @@ constexpr net::Timeout kChangeTimeout{120'000};
 // Error numbers of ChangeAnswer are the store's faults.
 Failure failure_of(const ipc::ChangeAnswer& answer) {
     const bool known = answer.error >= static_cast<std::uint8_t>(Fault::non_existent) &&
-                       answer.error <= static_cast<std::uint8_t>(Fault::unavailable);
+                       answer.error <= static_cast<std::uint8_t>(Fault::gone);
     return Failure(known ? static_cast<Fault>(answer.error) : Fault::unavailable, answer.bytes);
 }
 

@@ -49,6 +49,8 @@ struct Shared {
     // Of the directory; any thread. See Backend.
     std::function<Result<std::optional<AccountId>>(std::string_view)> account_of;
     std::function<Result<std::optional<std::string>>(AccountId)> address_of;
+    std::function<bool(AccountId)> is_admin;
+    std::string hostname;
     std::atomic<bool> recovered{false};  // deliver has brought the indexes in order since the machine started
 };
 
@@ -80,6 +82,8 @@ public:
     std::optional<std::filesystem::path> fulltext_index(AccountId account) const override;
     std::uint32_t message_limit() const override { return shared_.message_limit; }
     std::uint32_t save_limit() const override { return shared_.save_limit; }
+    std::string hostname() const override { return shared_.hostname; }
+    bool is_admin(AccountId account) override { return shared_.is_admin(account); }
 
     // Wakes the sessions of an account, or all. On this worker's thread.
     void announce(const ipc::ChangeNotice& notice);

@@ -59,7 +59,8 @@ std::optional<Action> Session::resolve(const ResolveRecipient& action) {
         return answer_recipient(std::move(verdict));
     pending_account_ = verdict.targets.local[0].account;
     const auto account = directory.find_account(pending_account_);
-    if (!account || !*account || (*account)->quota_bytes == 0) return answer_recipient(std::move(verdict));
+    if (!account || !*account || (*account)->limits == directory::Limits())
+        return answer_recipient(std::move(verdict));
     pending_recipient_ = std::move(verdict);
     return std::nullopt;
 }

@@ -46,7 +46,7 @@ class DeliverAuth : public ::testing::Test {
 protected:
     DeliverAuth() {
         EXPECT_TRUE(directory_->add_domain(*Domain::parse("example.org"), {}));
-        account_ = directory_->add_account({*Address::parse("you@example.org"), "", 0, {}}).value();
+        account_ = directory_->add_account({*Address::parse("you@example.org"), "", {}, {}}).value();
         EXPECT_TRUE(editor_->set_password(account_, Secret("pencil")));
     }
 

@@ -142,10 +142,10 @@ TEST_F(DeliverIntake, AQuotaCountsFromTheNextMessageOn) {
         return world_.deliver(message_to({local(alice_, "alice@example.org")}), mail("x")).outcome;
     };
     EXPECT_EQ(one(), Outcome::accepted);
-    ASSERT_TRUE(world_.directory->set_quota(alice_, mail("x").size() * 2));
+    ASSERT_TRUE(world_.directory->set_limits(alice_, {mail("x").size() * 2, 0, 0}));
     EXPECT_EQ(one(), Outcome::accepted) << "two fit exactly";
     EXPECT_EQ(one(), Outcome::transient);
-    ASSERT_TRUE(world_.directory->set_quota(alice_, 0));
+    ASSERT_TRUE(world_.directory->set_limits(alice_, {}));
     EXPECT_EQ(one(), Outcome::accepted);
     EXPECT_EQ(world_.mail_of(alice_).size(), 3u);
 }
@@ -201,12 +201,22 @@ TEST_F(DeliverIntake, UsersCannotMakeTheStoresOwnChanges) {
         const store::Change change{kNow, std::move(action)};
         return world_.ask(ipc::ApplyChange{alice_, store::encode(change)}).error;
     };
-    EXPECT_EQ(error(store::SetQuota{0, 0}), static_cast<std::uint8_t>(store::Fault::invalid));
+    EXPECT_EQ(error(store::Followed{}), static_cast<std::uint8_t>(store::Fault::invalid));
     EXPECT_EQ(error(store::CreateAccount{}), 0);
 }
 
+TEST_F(DeliverIntake, QuotasSetOverImapGoIntoTheDirectory_Rfc9208_4_1_3) {
+    const store::Change change{kNow, store::SetQuota{0, 1, 9}};
+    EXPECT_EQ(world_.ask(ipc::ApplyChange{alice_, store::encode(change)}).error, 0);
+    EXPECT_EQ(world_.directory->find_account(alice_).value()->limits, (directory::Limits{0, 1, 9}));
+    EXPECT_EQ(world_.deliver(message_to({local(alice_, "alice@example.org")}), mail("x")).outcome,
+              Outcome::accepted);
+    EXPECT_EQ(world_.deliver(message_to({local(alice_, "alice@example.org")}), mail("y")).outcome,
+              Outcome::transient);
+}
+
 TEST_F(DeliverIntake, AnAppendNeedsItsFileAndHeedsTheQuota) {
-    ASSERT_TRUE(world_.directory->set_quota(alice_, mail("x").size()));
+    ASSERT_TRUE(world_.directory->set_limits(alice_, {mail("x").size(), 0, 0}));
     const auto append = [this](std::uint32_t file) {
         store::NewMessage message;
         message.internal_date = kNow;

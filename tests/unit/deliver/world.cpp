@@ -27,7 +27,7 @@ World::~World() {
 }
 
 AccountId World::add_account(std::string_view login, std::uint64_t quota) {
-    return directory->add_account({*Address::parse(login), "", quota, {}}).value();
+    return directory->add_account({*Address::parse(login), "", {quota, 0, 0}, {}}).value();
 }
 
 void World::open_engine(std::uint64_t reserved_space) {
@@ -74,6 +74,7 @@ void World::make_intake(const QueueLimits& limits) {
     parts.engine = &*engine_;
     parts.auth = &*auth_;
     parts.quotas = &*quotas_;
+    parts.directory = directory.get();
     parts.reporter = &*reporter_;
     parts.reader = &*reader_;
     parts.shares = &*shares_;

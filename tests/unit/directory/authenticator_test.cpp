@@ -13,7 +13,7 @@ class AuthenticatorTest : public testing::Test {
 protected:
     AuthenticatorTest() {
         EXPECT_TRUE(directory->add_domain(*Domain::parse("example.org"), {}));
-        account = directory->add_account({*Address::parse("you@example.org"), "", 0, {}}).value();
+        account = directory->add_account({*Address::parse("you@example.org"), "", {}, {}}).value();
         EXPECT_TRUE(credentials->set_password(account, Secret("pencil")));
     }
 

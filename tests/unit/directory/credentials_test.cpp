@@ -100,7 +100,7 @@ TEST_F(CredentialsTest, DkimKeysOfADomainComeOldestFirst) {
 TEST(CredentialRecords, DamagedBytesAreErrors) {
     AccountCredentials credentials;
     credentials.password_hash = "hash";
-    credentials.app_passwords.push_back({"phone", Time{}, "h", {"s", "k"}});
+    credentials.app_passwords.push_back({"phone", Time{}, "h", {"s", "k"}, std::nullopt});
     const std::string bytes = encode(credentials);
     ASSERT_TRUE(decode_credentials(bytes));
     for (std::size_t length = 0; length < bytes.size(); ++length)

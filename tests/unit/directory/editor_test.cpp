@@ -22,7 +22,7 @@ protected:
     EditorTest() : editor(edit_directory(folder.path()).value()) {}
 
     AccountId add(const std::string& login) {
-        const auto id = editor->add_account({address(login), "", 0, {}});
+        const auto id = editor->add_account({address(login), "", {}, {}});
         EXPECT_TRUE(id) << (id ? "" : id.error().what);
         return id ? *id : AccountId();
     }
@@ -37,24 +37,27 @@ protected:
 
 TEST_F(EditorTest, AccountsKeepWhatTheyWereGiven) {
     ASSERT_TRUE(editor->add_domain(domain("example.org"), {}));
-    const auto id = editor->add_account({address("You@Example.org"), "Ystad Öst", 5000, {"UIDONLY"}});
+    const auto id = editor->add_account({address("You@Example.org"), "Ystad Öst", {5000, 0, 0}, {"UIDONLY"}});
     ASSERT_TRUE(id);
     const auto account = editor->find_account(*id).value();
     ASSERT_TRUE(account);
     EXPECT_EQ(account->login.to_string(), "You@example.org");
     EXPECT_EQ(account->display_name, "Ystad Öst");
-    EXPECT_EQ(account->quota_bytes, 5000U);
+    EXPECT_EQ(account->limits.octets, 5000U);
     EXPECT_EQ(account->hidden_capabilities, std::vector<std::string>{"UIDONLY"});
     EXPECT_EQ(account->state, AccountState::active);
-    ASSERT_TRUE(editor->set_quota(*id, 7));
+    EXPECT_FALSE(account->is_admin);
+    ASSERT_TRUE(editor->set_limits(*id, {7, 8, 9}));
+    ASSERT_TRUE(editor->set_admin(*id, true));
     ASSERT_TRUE(editor->set_state(*id, AccountState::disabled));
     ASSERT_TRUE(editor->set_display_name(*id, "Other"));
     ASSERT_TRUE(editor->set_hidden_capabilities(*id, {}));
-    EXPECT_EQ(editor->find_account(*id).value()->quota_bytes, 7U);
+    EXPECT_EQ(editor->find_account(*id).value()->limits, (Limits{7, 8, 9}));
+    EXPECT_TRUE(editor->find_account(*id).value()->is_admin);
     EXPECT_EQ(editor->find_account(*id).value()->display_name, "Other");
     EXPECT_TRUE(editor->find_account(*id).value()->hidden_capabilities.empty());
     EXPECT_EQ(editor->find_account(*id).value()->state, AccountState::disabled);
-    EXPECT_FALSE(editor->set_quota(AccountId(99), 1));
+    EXPECT_FALSE(editor->set_limits(AccountId(99), {1, 0, 0}));
 }
 
 TEST_F(EditorTest, IdsAreNeverGivenTwice) {
@@ -91,9 +94,9 @@ TEST_F(EditorTest, RefusesWhatWouldNotWorkAndSaysWhy) {
         return result ? std::string("accepted") : result.error().what;
     };
     EXPECT_EQ(reason(editor->add_domain(domain("example.org"), {})), "domain example.org exists already");
-    EXPECT_NE(reason(editor->add_account({address("x@example.net"), "", 0, {}})).find("mailstead domain add"),
+    EXPECT_NE(reason(editor->add_account({address("x@example.net"), "", {}, {}})).find("mailstead domain add"),
               std::string::npos);
-    EXPECT_EQ(reason(editor->add_account({address("YOU@example.org"), "", 0, {}})),
+    EXPECT_EQ(reason(editor->add_account({address("YOU@example.org"), "", {}, {}})),
               "YOU@example.org is an account already");
     EXPECT_EQ(reason(editor->add_alias(address("you@example.org"), {address("a@example.net")})),
               "you@example.org is an account already");
@@ -201,7 +204,7 @@ TEST(DirectoryAcrossProcesses, ReadersSeeAnEditWithTheirNextCall) {
     char byte = 0;
     ASSERT_EQ(::write(to_child[1], "x", 1), 1);
     ASSERT_EQ(::read(to_parent[0], &byte, 1), 1);
-    ASSERT_TRUE(editor->add_account({address("you@example.org"), "", 0, {}}));
+    ASSERT_TRUE(editor->add_account({address("you@example.org"), "", {}, {}}));
     ASSERT_EQ(::write(to_child[1], "x", 1), 1);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);

@@ -260,7 +260,7 @@ TEST(Settings, AFileThatIsNotThereSaysHowToGetOne) {
 TEST(Settings, SurroundingsAreCheckedApart) {
     const Settings s = parsed(
         "hostname = \"a.example\"\ndata_dir = \"/nonexistent\"\nuser = \"no-such-user\"\n"
-        "[[listener]]\nservice = \"web\"\naddress = \"127.0.0.1:1\"\n"
+        "[[listener]]\nservice = \"web\"\naddress = \"127.0.0.1:1\"\ntls = \"none\"\n"
         "[[listener]]\nservice = \"pop3\"\naddress = \"127.0.0.1:2\"\n"
         "[oauth]\nclient_id = \"me\"\n"
         "[tls]\ncertificate = \"/nonexistent.pem\"\nkey = \"/nonexistent.key\"\n");

@@ -154,7 +154,7 @@ class SmtpLogin : public testing::Test {
 protected:
     SmtpLogin() {
         EXPECT_TRUE(directory_->add_domain(*Domain::parse("example.org"), {}));
-        const auto account = directory_->add_account({*Address::parse("you@example.org"), "", 0, {}}).value();
+        const auto account = directory_->add_account({*Address::parse("you@example.org"), "", {}, {}}).value();
         EXPECT_TRUE(credentials_->set_password(account, Secret("pencil")));
         const net::CertificateFiles files{folder_.file("cert.pem"), folder_.file("cert.key")};
         net::test::make_certificate(files, {"mx.example.org"});

@@ -38,8 +38,9 @@ public:
         directory::Account account{.id = id,
                                    .login = *Address::parse("alice@example.org"),
                                    .display_name = "",
+                                   .limits = {},
                                    .hidden_capabilities = {}};
-        account.quota_bytes = id == AccountId(2) ? 1000 : 0;
+        account.limits.octets = id == AccountId(2) ? 1000 : 0;
         return std::optional(std::move(account));
     }
     Result<std::optional<directory::Account>> find_by_login(std::string_view) const override {

@@ -21,6 +21,8 @@ std::vector<Change> one_of_each() {
     append.to.prefer = SpecialUse::junk;
     append.messages = {message, message};
     append.ignore_quota = true;
+    Append append_of_one = append;
+    append_of_one.messages.pop_back();
     StoreFlags store{MailboxId(3), UidSet({{1, 5}, {9, 9}}), StoreFlags::How::remove,
                      flags_of(SystemFlag::deleted, {"a", "b"}), ModSeq(17)};
     Copy copy;
@@ -44,25 +46,26 @@ std::vector<Change> one_of_each() {
     followed.purge_limit = 100;
     followed.names_checked = MailboxId(1);
     followed.checked = UidSet({{2, 9}});
-    std::vector<Action> actions = {append,
-                                   store,
-                                   Expunge{MailboxId(2), UidSet({{1, 3}}), false},
-                                   Expunge{MailboxId(2), std::nullopt, true},
-                                   copy,
-                                   CreateMailbox{name("A/B"), SpecialUse::archive, true},
-                                   DeleteMailbox{name("A/B")},
-                                   RenameMailbox{name("A"), name("B")},
-                                   Subscribe{name("A"), false},
-                                   SetSpecialUse{name("A"), SpecialUse::trash},
-                                   CreateAccount{},
-                                   SetQuota{1, 2},
-                                   metadata,
-                                   AdoptFile{MailboxId(1), "new/x", message},
-                                   followed,
-                                   scoped_store,
-                                   scoped_copy,
-                                   SetAcl{name("A"), AccountId(9), true, SetAcl::How::remove,
-                                          Right::read | Right::administer}};
+    std::vector<Action> actions = {
+        append,
+        store,
+        Expunge{MailboxId(2), UidSet({{1, 3}}), false},
+        Expunge{MailboxId(2), std::nullopt, true},
+        copy,
+        CreateMailbox{name("A/B"), SpecialUse::archive, true},
+        DeleteMailbox{name("A/B")},
+        RenameMailbox{name("A"), name("B")},
+        Subscribe{name("A"), false},
+        SetSpecialUse{name("A"), SpecialUse::trash},
+        CreateAccount{},
+        SetQuota{1, 2, 3},
+        metadata,
+        AdoptFile{MailboxId(1), "new/x", message},
+        followed,
+        scoped_store,
+        scoped_copy,
+        SetAcl{name("A"), AccountId(9), true, SetAcl::How::remove, Right::read | Right::administer},
+        Replace{append_of_one, MailboxId(3), Uid(9)}};
     std::vector<Change> changes;
     for (Action& action : actions) changes.push_back(Change{kTime, std::move(action)});
     return changes;
@@ -113,8 +116,21 @@ TEST(ChangeCodec, RefusesWhatIsOutOfBounds) {
     unknown[9] = 99;
     EXPECT_FALSE(decode_change(unknown));
     std::string newer = encode(Change{kTime, CreateAccount{}});
-    newer[0] = 2;
+    newer[0] = 3;
     EXPECT_FALSE(decode_change(newer));
+}
+
+TEST(ChangeCodec, ReadsQuotasOfJournalsThatKnewNoLimitOfMailboxes) {
+    std::string older = encode(Change{kTime, SetQuota{5, 6, 7}});
+    older[0] = 1;
+    EXPECT_FALSE(decode_change(older));
+    older.pop_back();
+    const auto change = decode_change(older);
+    ASSERT_TRUE(change);
+    const auto& quota = std::get<SetQuota>(change->action);
+    EXPECT_EQ(quota.octets, 5u);
+    EXPECT_EQ(quota.messages, 6u);
+    EXPECT_EQ(quota.mailboxes, 0u);
 }
 
 TEST(ChangeCodec, ResultsSurviveTheSocket) {
@@ -124,7 +140,8 @@ TEST(ChangeCodec, ResultsSurviveTheSocket) {
     Copied copied{MailboxId(2), UidValidity(8), UidSet({{1, 2}}), UidSet({{10, 11}}), ModSeq(5)};
     for (const ChangeResult& result :
          {ChangeResult(Done{}), ChangeResult(appended), ChangeResult(stored), ChangeResult(expunged),
-          ChangeResult(copied), ChangeResult(MailboxMade{MailboxId(4), UidValidity(6)})}) {
+          ChangeResult(copied), ChangeResult(MailboxMade{MailboxId(4), UidValidity(6)}),
+          ChangeResult(MetadataSet{ModSeq(8)})}) {
         const std::string bytes = encode(result);
         const auto again = decode_result(bytes);
         ASSERT_TRUE(again);

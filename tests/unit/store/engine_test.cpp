@@ -139,7 +139,7 @@ TEST(StoreUnderEngine, OneFileServesAllRecipients) {
     TemporaryFolder folder;
     Server server(folder.path(), nullptr);
     ASSERT_TRUE(server.runs());
-    server.submit(AccountId(3), SetQuota{10, 0}).value();
+    server.submit(AccountId(3), SetQuota{10, 0, 0}).value();
     const std::string content = make_message("to all");
     const auto outcome = server.deliver_to_all({AccountId(1), AccountId(2), AccountId(3)}, content);
     EXPECT_TRUE(outcome[0].result && outcome[1].result);

@@ -71,7 +71,7 @@ TEST(Append, TakesManyMessagesOrNone) {
     EXPECT_EQ(account.snapshot().keywords().value(), std::vector<std::string>{"$x"});
     EXPECT_TRUE(message->flags.keywords.has(0));
 
-    account.must<Done>(SetQuota{0, 4});
+    account.must<Done>(SetQuota{0, 4, 0});
     EXPECT_EQ(account.fault_of(append_to(name("Drafts"), files), files), Fault::over_quota);
     EXPECT_EQ(account.info("Drafts").messages, 3u);
     EXPECT_EQ(account.info("Drafts").uidnext, Uid(4));
@@ -113,7 +113,7 @@ TEST(Quota, CountsAMessageOnceHoweverOftenItIsCopied) {
     const std::string content = make_message("a");
     account.deliver(content);
     const MailboxId inbox = account.id_of("INBOX");
-    account.must<Done>(SetQuota{content.size() * 2, 0});
+    account.must<Done>(SetQuota{content.size() * 2, 0, 0});
     account.must<Copied>(Copy{inbox, UidSet::all(), {name("Archive")}, false});
     EXPECT_EQ(account.snapshot().account()->octets, content.size());
     EXPECT_EQ(account.snapshot().account()->messages, 1u);
@@ -400,27 +400,54 @@ TEST(SpecialUse, IsHeldByOneMailbox) {
     account.must<Done>(SetSpecialUse{name("Trash"), SpecialUse::trash});
 }
 
-TEST(Metadata, BelongsToMailboxesAndToTheAccount_Rfc5464) {
+TEST(Quota, CountsCopiesAndMailboxes_Rfc9208_5) {
     TestAccount account;
-    account.must<MailboxMade>(CreateMailbox{name("a")});
-    SetMetadata set;
-    set.mailbox = name("a");
-    set.entries = {{"/private/comment", "mine"}, {"/shared/comment", "ours"}};
-    account.must<Done>(set);
-    set.mailbox.reset();
-    set.entries = {{"/private/vendor/x", std::string("\0\1", 2)}};
-    account.must<Done>(set);
-    EXPECT_EQ(account.snapshot().metadata(name("a"))->size(), 2u);
-    EXPECT_EQ(account.snapshot().metadata(std::nullopt)->front().value, std::string("\0\1", 2));
-    set.mailbox = name("a");
-    set.entries = {{"/private/comment", std::nullopt}};
-    account.must<Done>(set);
-    EXPECT_EQ(account.snapshot().metadata(name("a"))->front().name, "/shared/comment");
-    set.entries = {{"/private/comment", std::string(kMaxMetadataValue + 1, 'x')}};
-    EXPECT_EQ(account.fault_of(set), Fault::limit);
-    account.must<Done>(DeleteMailbox{name("a")});
-    account.must<MailboxMade>(CreateMailbox{name("a")});
-    EXPECT_TRUE(account.snapshot().metadata(name("a"))->empty());
+    account.deliver(make_message("a"));
+    const MailboxId inbox = account.id_of("INBOX");
+    account.must<Done>(SetQuota{0, 2, 8});
+    account.must<Copied>(Copy{inbox, UidSet::all(), {name("Archive")}, false});
+    EXPECT_EQ(account.snapshot().account()->entries, 2u);
+    EXPECT_EQ(account.fault_of(Copy{inbox, UidSet::all(), {name("Archive")}, false}), Fault::over_quota);
+    account.must<Copied>(Copy{inbox, UidSet::all(), {name("Drafts")}, true});
+    EXPECT_EQ(account.snapshot().account()->entries, 2u);
+    EXPECT_EQ(account.snapshot().account()->mailboxes, 6u);
+    EXPECT_EQ(account.fault_of(CreateMailbox{name("a/b/c")}), Fault::over_quota);
+    account.must<MailboxMade>(CreateMailbox{name("a/b")});
+    EXPECT_EQ(account.fault_of(RenameMailbox{name("Sent"), name("x/Sent")}), Fault::over_quota);
+    account.must<MailboxMade>(RenameMailbox{name("Sent"), name("a/Sent")});
+    // What was deleted counts no more, though its files are still there.
+    account.must<Done>(DeleteMailbox{name("Archive")});
+    EXPECT_EQ(account.snapshot().account()->entries, 1u);
+    EXPECT_EQ(account.snapshot().account()->mailboxes, 7u);
+    account.follow();
+    EXPECT_EQ(account.snapshot().account()->entries, 1u);
+}
+
+TEST(Replace, IsOneChangeAndCountsRoomWithTheOldOneGone_Rfc8508_3_4) {
+    TestAccount account;
+    account.deliver(make_message("old"));
+    account.deliver(make_message("other"));
+    const MailboxId inbox = account.id_of("INBOX");
+    account.must<Done>(SetQuota{account.snapshot().account()->octets, 2, 0});
+    const ModSeq before = account.snapshot().highest_modseq();
+    const std::vector<std::string> files = {make_message("new")};
+    const auto result =
+        account.must<Appended>(Replace{append_to(name("INBOX"), files), inbox, Uid(1)}, files);
+    EXPECT_EQ(result.uids, UidSet::of({3}));
+    EXPECT_EQ(account.snapshot().uids(inbox).value(), UidSet::of({2, 3}));
+    EXPECT_EQ(account.snapshot().vanished_since(inbox, before, UidSet::all()).value(), UidSet::of({1}));
+    EXPECT_EQ(account.snapshot().highest_modseq().value, before.value + 1);
+    EXPECT_EQ(account.read(inbox, Uid(3)), files.front());
+    const std::vector<std::string> large = {make_message("new", "", std::string(500, 'x'))};
+    EXPECT_EQ(account.fault_of(Replace{append_to(name("Sent"), large), inbox, Uid(2)}, large),
+              Fault::over_quota);
+    EXPECT_EQ(account.fault_of(Replace{append_to(name("Sent"), files), inbox, Uid(1)}, files), Fault::gone);
+    EXPECT_EQ(account.fault_of(Replace{append_to(name("None"), files), inbox, Uid(2)}, files),
+              Fault::try_create);
+    EXPECT_EQ(account.snapshot().uids(inbox).value(), UidSet::of({2, 3})) << "a refusal leaves all as it was";
+    account.must<Appended>(Replace{append_to(name("Sent"), files), inbox, Uid(3)}, files);
+    EXPECT_EQ(account.info("Sent").messages, 1u);
+    EXPECT_EQ(account.info("INBOX").messages, 1u);
 }
 
 TEST(Threads, FollowReferencesAsLongAsTheSubjectStays_Rfc8474_5_2) {

@@ -40,7 +40,7 @@ public:
     }
 
     void step() {
-        switch (pick(22)) {
+        switch (pick(24)) {
             case 0:
             case 1:
             case 2:
@@ -78,11 +78,15 @@ public:
             case 18:
                 (void)account_.follower().follow(kAccount, 1 + pick(30)).value();
                 break;
+            case 20:
+            case 21:
+                replace();
+                break;
             case 19:
                 if (pick(4) == 0) account_.reopen();
                 break;
-            case 20:
-            case 21:
+            case 22:
+            case 23:
                 set_acl();
                 break;
         }
@@ -103,6 +107,10 @@ public:
         for (const auto& [unused, mailbox] : mailboxes_) {
             for (const auto& [uid, message] : mailbox.messages) sizes[message.email] = message.content.size();
         }
+        std::uint64_t entries = 0;
+        for (const auto& [unused, mailbox] : mailboxes_) entries += mailbox.messages.size();
+        ASSERT_EQ(snapshot.account()->entries, entries);
+        ASSERT_EQ(snapshot.account()->mailboxes, mailboxes_.size());
         // Deleted mailboxes are purged in the background; until then they count.
         if (!has_gone_) {
             std::uint64_t octets = 0;
@@ -223,6 +231,30 @@ private:
                 file, flags.system.bits(), {flags.keywords.begin(), flags.keywords.end()}, email++, 0};
             put(mailbox, std::move(message), result.modseq.value);
         }
+    }
+
+    void replace() {
+        const std::string in = random_mailbox_name();
+        const std::string to = random_mailbox_name();
+        ModelMailbox& from = at(in);
+        const Uid uid(1 + pick(from.uidnext));
+        const std::vector<std::string> files = {make_message("replaced " + std::to_string(++made_))};
+        const FlagList flags = random_flags();
+        Replace action{append_to(name(to), files, flags), MailboxId(from.id), uid};
+        if (!from.messages.contains(uid.value)) {
+            EXPECT_EQ(account_.fault_of(action, files), Fault::gone);
+            return;
+        }
+        const auto result = account_.must<Appended>(action, files);
+        ModelMessage message{files.front(),
+                             flags.system.bits(),
+                             {flags.keywords.begin(), flags.keywords.end()},
+                             result.first_message.value,
+                             0};
+        EXPECT_EQ(result.uids, UidSet::of({at(to).uidnext}));
+        put(at(to), std::move(message), result.modseq.value);
+        from.messages.erase(uid.value);
+        from.vanished[uid.value] = result.modseq.value;
     }
 
     void store() {

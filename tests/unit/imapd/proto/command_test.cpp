@@ -137,6 +137,16 @@ TEST(ImapCommand, KnowsWhichLiteralIsAMessage) {
     EXPECT_FALSE(append_literal_follows("a LOGIN x {3}\r\n", {}));
     EXPECT_FALSE(append_literal_follows("a UID APPEND x {3}\r\n", {}));
     EXPECT_FALSE(append_literal_follows("a APPEND x (\\Seen {3}\r\n", {}));
+    EXPECT_TRUE(append_literal_follows("a UID REPLACE 3 x {3}\r\n", {})->replace->uid);
+    EXPECT_TRUE(append_literal_follows("a REPLACE * x CATENATE (URL /a/;UID=1 TEXT {3}\r\n", {}));
+    EXPECT_TRUE(append_literal_follows("a APPEND x CATENATE (URL {1}\r\ny TEXT {3}\r\n b TEXT {3+}\r\n",
+                                       {}) == std::nullopt);
+    EXPECT_EQ(
+        append_literal_follows("a APPEND x CATENATE (TEXT {3}\r\n UTF8 (~{3+}\r\n", {})->append.literals(),
+        2u);
+    EXPECT_FALSE(append_literal_follows("a APPEND x CATENATE (URL {3}\r\n", {}));
+    EXPECT_FALSE(append_literal_follows("a APPEND x CATENATE (URL {0}\r\n", {}));
+    EXPECT_FALSE(append_literal_follows("a REPLACE 1:2 x {3}\r\n", {}));
 }
 
 TEST(ImapCommand, FetchModifiers_Rfc7162_3_2_6) {

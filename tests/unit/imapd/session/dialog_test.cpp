@@ -6,6 +6,8 @@
 //   @sessions N           the account may have N sessions
 //   @needs-tls            the same on a listener that allows passwords only under TLS
 //   @quota N              the account may hold N octets
+//   @limits N M           and M messages and mailboxes
+//   @admin                the account may set quotas
 //   @hide NAME            a capability hidden from the account
 //   @account ADDRESS      another account of the server
 //   @client N ADDRESS     the client N is its owner
@@ -104,6 +106,13 @@ private:
             store::SetQuota quota;
             quota.octets = std::stoull(rest);
             server_.backend.account.must<store::Done>(quota);
+        } else if (verb == "@limits") {
+            store::SetQuota quota;
+            quota.messages = std::stoull(rest);
+            quota.mailboxes = std::stoull(rest.substr(rest.find(' ') + 1));
+            server_.backend.account.must<store::Done>(quota);
+        } else if (verb == "@admin") {
+            server_.backend.admin = true;
         } else if (verb == "@hide") {
             server_.backend.hidden.push_back(rest);
         } else if (verb == "@message-limit") {
@@ -143,7 +152,7 @@ private:
         store::SetMetadata change;
         if (mailbox != "-") change.mailbox = store::name(mailbox);
         change.entries.push_back(entry);
-        server_.backend.account.must<store::Done>(change);
+        server_.backend.account.must<store::MetadataSet>(change);
         server_.backend.announce();
     }
 

@@ -62,7 +62,7 @@ net::Task<store::Outcome<store::ChangeResult>> TestBackend::apply(AccountId id, 
     if (deliver_is_away) co_return store::Failure(store::Fault::unavailable, "away");
     if (slowness.count() != 0) (void)co_await net::sleep_for(slowness);
     std::vector<std::string> contents;
-    if (auto* append = std::get_if<store::Append>(&change.action)) {
+    if (store::Append* append = store::append_of(change.action)) {
         for (store::NewMessage& message : append->messages) {
             contents.push_back(contents_of(files.at(message.file), message.size));
             message.cache = store::build_fetch_cache(contents.back());
@@ -289,6 +289,12 @@ void TestServer::settle() {
         for (const auto& client : clients_) client->pump();
         quiet = worked ? 0 : quiet + 1;
     }
+}
+
+void TestServer::run_briefly() {
+    settle();
+    context_.restart();
+    context_.run_for(std::chrono::milliseconds(1));
 }
 
 bool TestServer::read_line(TestClient& client, std::string& line) {

@@ -46,6 +46,8 @@ public:
     std::uint32_t save_limit() const override { return most_saved; }
     std::size_t watch_limit() const override { return most_watched; }
     std::chrono::milliseconds progress_interval() const override { return progress; }
+    std::string hostname() const override { return "mail.example.org"; }
+    bool is_admin(AccountId) override { return admin; }
 
     store::TestAccount account;  // of joe@example.org
     // One more account; the first one gets the id 8.
@@ -73,6 +75,7 @@ public:
     std::chrono::milliseconds progress{5'000};
     std::chrono::milliseconds slowness{0};  // of changes
     void announce_in(MailboxId mailbox);
+    bool admin = false;
 
 private:
     struct Other {
@@ -131,6 +134,8 @@ public:
     TestClient& connect(StartAt start, const std::string& login = "joe@example.org");
     // Runs until nothing more happens without input.
     void settle();
+    // The same, and gives the pool a moment.
+    void run_briefly();
     // Runs until `client` has received a whole line, or some seconds are over. The line without CRLF; empty
     // at the end.
     bool read_line(TestClient& client, std::string& line);
