@@ -73,12 +73,11 @@ Outcome<void> AccountIndexer::open(const store::Snapshot& now) {
     auto opened = TextIndexWriter::open(directory, identity);
     // Ids that were never given: the account was restored from a copy older than the index.
     if (opened && opened->high() > info.last_message.value) {
-        opened = TextIndexWriter::open(directory, "");
-        if (opened) {
-            index_.emplace(*std::move(opened));
-            index_.reset();
-            opened = TextIndexWriter::open(directory, identity);
+        {
+            const TextIndexWriter stranger = *std::move(opened);  // lets go of its lock
         }
+        (void)TextIndexWriter::open(directory, "");  // empties it
+        opened = TextIndexWriter::open(directory, identity);
     }
     if (!opened) return failure_of(opened.error());
     index_.emplace(*std::move(opened));

@@ -44,6 +44,7 @@ protected:
 };
 
 TEST_F(Indexing, FollowsDeliveries) {
+    account.must<store::Done>(store::CreateAccount());
     index_all();
     EXPECT_FALSE(ask("one")) << "an account without messages has no index";
     deliver(3, "alpha");
