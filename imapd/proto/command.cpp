@@ -21,6 +21,7 @@ struct Row {
 constexpr Row kRows[] = {
     {"APPEND", Verb::append},
     {"AUTHENTICATE", Verb::authenticate},
+    {"CANCELUPDATE", Verb::cancelupdate},
     {"CAPABILITY", Verb::capability},
     {"CHECK", Verb::check},
     {"CLOSE", Verb::close},
@@ -29,6 +30,7 @@ constexpr Row kRows[] = {
     {"DELETE", Verb::delete_},
     {"DELETEACL", Verb::deleteacl},
     {"ENABLE", Verb::enable},
+    {"ESEARCH", Verb::esearch},
     {"EXAMINE", Verb::examine},
     {"EXPUNGE", Verb::expunge},
     {"FETCH", Verb::fetch},
@@ -50,10 +52,12 @@ constexpr Row kRows[] = {
     {"SEARCH", Verb::search},
     {"SELECT", Verb::select},
     {"SETACL", Verb::setacl},
+    {"SORT", Verb::sort},
     {"STARTTLS", Verb::starttls},
     {"STATUS", Verb::status},
     {"STORE", Verb::store},
     {"SUBSCRIBE", Verb::subscribe},
+    {"THREAD", Verb::thread},
     {"UNSELECT", Verb::unselect},
     {"UNSUBSCRIBE", Verb::unsubscribe},
 };
@@ -168,6 +172,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_append(p, true));
         case Verb::authenticate:
             return wrap(parse_authenticate(p));
+        case Verb::cancelupdate:
+            return wrap(parse_cancel_update(p));
         case Verb::copy:
             return wrap(parse_copy(p, false, false));
         case Verb::move:
@@ -188,6 +194,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_acl(p, true));
         case Verb::enable:
             return wrap(parse_enable(p));
+        case Verb::esearch:
+            return wrap(parse_esearch(p));
         case Verb::examine:
             return wrap(parse_select(p, true));
         case Verb::select:
@@ -210,6 +218,10 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_rename(p));
         case Verb::search:
             return wrap(parse_search(p, false));
+        case Verb::sort:
+            return wrap(parse_sort(p, false));
+        case Verb::thread:
+            return wrap(parse_thread(p, false));
         case Verb::status:
             return wrap(parse_status(p));
         case Verb::store:
@@ -228,7 +240,7 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
     return p.in.error("unknown command");
 }
 
-// uid = "UID" SP (copy / move / fetch / search / store / uid-expunge)
+// uid = "UID" SP (copy / move / fetch / search / store / uid-expunge / sort / thread / esearch)
 Parsed<Arguments> parse_uid_arguments(Parser& p, Verb verb) {
     switch (verb) {
         case Verb::copy:
@@ -239,6 +251,12 @@ Parsed<Arguments> parse_uid_arguments(Parser& p, Verb verb) {
             return wrap(parse_fetch(p, true));
         case Verb::search:
             return wrap(parse_search(p, true));
+        case Verb::sort:
+            return wrap(parse_sort(p, true));
+        case Verb::thread:
+            return wrap(parse_thread(p, true));
+        case Verb::esearch:
+            return wrap(parse_esearch(p));
         case Verb::store:
             return wrap(parse_store(p, true));
         case Verb::expunge: {
@@ -292,16 +310,16 @@ void throw_exception_from_error(const CommandError& error, const boost::source_l
 }
 
 Result<Command, CommandError> parse_command(std::string_view frame, ParseOptions options) {
-    Parser p{Lexer(frame), options, false, {}};
+    Parser p{Lexer(frame), options, false, {}, false};
     Head head;
     auto arguments = parse_whole(p, head);
-    if (!arguments) return CommandError{std::move(head.tag), p.is_no, p.code, arguments.error()};
+    if (!arguments) return CommandError{std::move(head.tag), p.is_no, p.code, arguments.error(), p.saves_result};
     return Command{std::move(head.tag), head.verb, *std::move(arguments)};
 }
 
 std::optional<std::pair<std::string, Append>> append_literal_follows(std::string_view prefix,
                                                                      ParseOptions options) {
-    Parser p{Lexer(prefix), options, false, {}};
+    Parser p{Lexer(prefix), options, false, {}, false};
     Head head;
     if (!parse_head(p.in, head) || head.uid || head.verb != Verb::append) return std::nullopt;
     auto append = parse_append(p, false);

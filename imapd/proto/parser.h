@@ -13,6 +13,7 @@ struct Parser {
     // Set where the words were read but mean something impossible.
     bool is_no = false;
     std::string_view code;
+    bool saves_result = false;
 };
 
 // mailbox = "INBOX" / astring
@@ -28,6 +29,10 @@ Parsed<List> parse_lsub(Parser& p);
 // `whole` is false while only the part up to a message's literal is there.
 Parsed<Append> parse_append(Parser& p, bool whole);
 Parsed<Search> parse_search(Parser& p, bool uid);
+Parsed<Search> parse_sort(Parser& p, bool uid);
+Parsed<Search> parse_thread(Parser& p, bool uid);
+Parsed<Search> parse_esearch(Parser& p);
+Parsed<CancelUpdate> parse_cancel_update(Parser& p);
 Parsed<Fetch> parse_fetch(Parser& p, bool uid);
 Parsed<Store> parse_store(Parser& p, bool uid);
 Parsed<Copy> parse_copy(Parser& p, bool uid, bool move);

@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/runtime/log.h"
+#include "imapd/commands/live_search.h"
 #include "imapd/commands/table.h"
 #include "imapd/proto/response.h"
 
@@ -181,6 +182,7 @@ net::Task<bool> Session::on_command() {
     if (!parsed) {
         intake = Intake();
         const auto& error = parsed.error();
+        if (error.is_no && error.saves_result && selected) selected->saved_result = UidSet();
         Reply reply{error.is_no ? Condition::no : Condition::bad, std::string(error.code),
                     std::string(error.error.what)};
         if (!error.is_no) co_return count_bad(error.tag, reply);
@@ -330,7 +332,7 @@ net::Task<bool> Session::tell_updates(UpdateOptions options) {
             co_return true;
         }
         if (*state == UpdateState::gone) co_return bye("The selected mailbox is no more");
-        if (*state == UpdateState::done) co_return true;
+        if (*state == UpdateState::done) co_return co_await commands::update_live_searches(*this);
         const auto sent = co_await connection.flush();
         if (!sent) co_return false;
     }

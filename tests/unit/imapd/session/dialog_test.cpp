@@ -8,6 +8,7 @@
 //   @account ADDRESS      another account of the server
 //   @client N ADDRESS     the client N is its owner
 //   @message MAILBOX      the following lines up to "." are delivered as one message
+//   @annotation NAME VAL  an annotation of the account, kept already
 //   @away, @back          deliver is away, and back
 //   C: text               the first client sends a line; C2: the second one, and so on
 //   C- text               the same without CRLF; \r \n \\ \0 are understood
@@ -84,6 +85,11 @@ private:
             server_.backend.account.must<store::Done>(quota);
         } else if (verb == "@hide") {
             server_.backend.hidden.push_back(rest);
+        } else if (verb == "@annotation") {
+            store::SetMetadata change;
+            const std::size_t space = rest.find(' ');
+            change.entries.push_back({rest.substr(0, space), rest.substr(space + 1)});
+            server_.backend.account.must<store::Done>(change);
         } else if (verb == "@away" || verb == "@back") {
             server_.backend.deliver_is_away = verb == "@away";
         } else if (verb == "@account") {

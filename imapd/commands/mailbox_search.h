@@ -1,0 +1,48 @@
+// Running a search over one mailbox: what SEARCH, SORT, THREAD, ESEARCH and live updates have in common.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+
+#include "common/net/task.h"
+#include "common/store/store.h"
+#include "imapd/proto/search_key.h"
+
+namespace mailstead::imapd {
+class Session;
+}
+
+namespace mailstead::imapd::commands {
+
+// The mailbox to be searched. What it refers to outlives the search.
+struct SearchScope {
+    const store::AccountReader& reader;  // of the account that it lies in
+    MailboxId mailbox;
+    const store::UidRuns& messages;                    // what numbers in keys count
+    const std::optional<store::UidSet>& saved_result;  // "$"
+    AccountId ids;                                     // see Place::id_scope()
+
+    store::Outcome<store::Snapshot> snapshot() const { return reader.snapshot(); }
+};
+// The selected mailbox, as the client knows it.
+SearchScope scope_of_selected(const Session& session);
+
+struct Found {
+    store::UidSet uids;
+    ModSeq highest;
+    std::optional<store::MessageInfo> first, last;
+
+    void add(const store::MessageInfo& message) {
+        uids.add(message.uid);
+        highest = std::max(highest, message.modseq);
+        if (!first || message.uid < first->uid) first = message;
+        if (!last || message.uid > last->uid) last = message;
+    }
+};
+
+// The messages of `candidates` that match. The key holds neither filters nor fuzzy keys any more
+// (search_request.h). Takes time in slices, so that other sessions have their turn.
+net::Task<store::Outcome<Found>> find(Session& session, const proto::SearchKey& key, SearchScope scope,
+                                      store::UidSet candidates);
+
+}  // namespace mailstead::imapd::commands
