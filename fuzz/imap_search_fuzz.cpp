@@ -7,6 +7,7 @@
 
 #include "imapd/proto/fetch_items.h"
 #include "imapd/proto/search_key.h"
+#include "imapd/proto/search_options.h"
 
 using namespace mailstead::imapd::proto;
 
@@ -26,6 +27,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Lexer keys(text);
     if (const auto key = parse_search_keys(keys)) {
         if (count(*key, 0) > 3 * kMaxSearchKeys) std::abort();
+        if (excess_of(*key) != nullptr) std::abort();
+    }
+    Lexer partial(text);
+    if (const auto range = parse_partial_range(partial)) {
+        const auto places = range->among(7);
+        if (places && (places->first > places->last || places->last >= 7)) std::abort();
     }
     Lexer items(text);
     if (const auto parsed = parse_fetch_items(items)) {

@@ -58,8 +58,14 @@ net::Task<Reply> store_flags(Session& session, Command& command);
 net::Task<Reply> copy(Session& session, Command& command);
 // expunge.cpp
 net::Task<Reply> expunge(Session& session, Command& command);
-// search.cpp
+// search_command.cpp
 net::Task<Reply> search(Session& session, Command& command);
+// multisearch.cpp
+net::Task<Reply> search_mailboxes(Session& session, Command& command);
+// thread.cpp
+net::Task<Reply> thread(Session& session, Command& command);
+// live_search.cpp
+net::Task<Reply> cancel_update(Session& session, Command& command);
 // fetch.cpp
 net::Task<Reply> fetch(Session& session, Command& command);
 

@@ -1,6 +1,7 @@
 // FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4 and 3.2.6; RFC 3516).
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_answer.h"
+#include "imapd/commands/search_answer.h"
 
 namespace mailstead::imapd::commands {
 namespace {
@@ -94,6 +95,12 @@ void tell_vanished(Session& session, const proto::Fetch& request) {
     session.out() += "\r\n";
 }
 
+// RFC 9394, 3.3: the n-th messages of those named.
+store::UidSet part_of(const store::UidSet& uids, const proto::PartialRange& range) {
+    const auto places = range.among(uids.count());
+    return places ? ResultList(uids).part(*places).to_set() : store::UidSet();
+}
+
 }  // namespace
 
 net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids,
@@ -125,6 +132,7 @@ net::Task<Reply> fetch(Session& session, Command& command) {
         co_return bad("ENABLE QRESYNC first");  // RFC 7162, 3.2.6
     auto uids = session.resolve(request.messages, request.uid);
     if (!uids) co_return bad(std::string(uids.error().what));
+    if (request.partial) *uids = part_of(*uids, *request.partial);
     const std::string limited = session.limit(*uids);
     bool knows_mod_seq = request.changed_since.has_value();
     for (const proto::FetchItem& item : request.items)
@@ -133,7 +141,8 @@ net::Task<Reply> fetch(Session& session, Command& command) {
     if (request.vanished) tell_vanished(session, request);
 
     store::UidSet newly_seen;
-    if (may_mark_seen(*session.selected) && sets_seen(request)) newly_seen = co_await mark_seen(session, *uids);
+    if (may_mark_seen(*session.selected) && sets_seen(request))
+        newly_seen = co_await mark_seen(session, *uids);
     if (const auto now = session.selected->snapshot()) {
         (void)tell_new_keywords(*now, *session.selected, session.keywords, session.out());
     }

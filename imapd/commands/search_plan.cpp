@@ -158,6 +158,8 @@ Match SearchSubject::test(const SearchNode& node) {
         case SearchOp::all:
             return Match::yes;
         case SearchOp::none:
+        case SearchOp::fuzzy:  // replaced before a search is planned
+        case SearchOp::filter:
             return Match::no;
         case SearchOp::all_of:
             return test_all_of(node);

@@ -215,7 +215,6 @@ net::Task<store::Outcome<Found>> run_search(Session& session, const store::Accou
     while (!board.empty()) {
         const auto round = co_await runtime::offload_all(session.backend.pool(), workers(), work);
         if (!round) co_return store::Failure(store::Fault::unavailable, round.error().what);
-        if (board.empty()) break;
         const bool stopping = co_await net::stop_requested();
         if (stopping || client_is_gone(session)) break;
         if (options.between_rounds) {

@@ -15,6 +15,7 @@ using proto::Verb;
 constexpr CommandRow kRows[] = {
     {Verb::append, Legal::logged_in, commands::append},
     {Verb::authenticate, Legal::logged_in, commands::only_before_login},
+    {Verb::cancelupdate, Legal::selected, commands::cancel_update},
     {Verb::capability, Legal::logged_in, commands::capability},
     {Verb::check, Legal::selected, commands::noop},
     {Verb::close, Legal::selected, commands::close},
@@ -24,6 +25,7 @@ constexpr CommandRow kRows[] = {
     {Verb::delete_, Legal::logged_in, commands::delete_mailbox},
     {Verb::deleteacl, Legal::logged_in, commands::setacl},
     {Verb::enable, Legal::logged_in, commands::enable},
+    {Verb::esearch, Legal::logged_in, commands::search_mailboxes},
     {Verb::examine, Legal::logged_in, commands::select},
     {Verb::expunge, Legal::writable, commands::expunge},
     {Verb::fetch, Legal::selected, commands::fetch},
@@ -50,12 +52,14 @@ constexpr CommandRow kRows[] = {
     {Verb::setacl, Legal::logged_in, commands::setacl},
     {Verb::setmetadata, Legal::logged_in, commands::setmetadata},
     {Verb::setquota, Legal::logged_in, commands::setquota},
+    {Verb::sort, Legal::selected, commands::search},
     {Verb::starttls, Legal::logged_in, commands::only_before_login},
     {Verb::status, Legal::logged_in, commands::status},
     {Verb::store, Legal::writable, commands::store_flags},
     {Verb::subscribe, Legal::logged_in, commands::subscribe},
     {Verb::uidbatches, Legal::selected, commands::uid_batches},
     {Verb::unauthenticate, Legal::logged_in, commands::unauthenticate},
+    {Verb::thread, Legal::selected, commands::thread},
     {Verb::unselect, Legal::selected, commands::unselect},
     {Verb::unsubscribe, Legal::logged_in, commands::subscribe},
 };
@@ -121,13 +125,23 @@ public:
         if (s.unchanged_since) need_(Capability::condstore);
     }
     void operator()(const proto::Search& s) const {
-        if (s.result.extended) need_(Capability::esearch);
+        const bool sorted = s.kind == proto::Search::Kind::sort;
+        if (s.kind == proto::Search::Kind::multiple) need_(Capability::multi_search);
+        if (sorted) need_(Capability::sort);
+        if (s.kind == proto::Search::Kind::thread) need_(capability_of(s.algorithm));
+        for (const proto::SortCriterion criterion : s.criteria) sort_key(criterion.key);
+        if (s.result.extended) need_(sorted ? Capability::esort : Capability::esearch);
         if (s.result.save) need_(Capability::searchres);
+        if (s.result.context || s.result.update)
+            need_(sorted ? Capability::context_sort : Capability::context_search);
+        if (s.result.partial) need_(Capability::partial);
+        if (s.result.relevancy) need_(Capability::search_fuzzy);
         const std::pair<SearchOp, Capability> table[] = {
             {SearchOp::mod_seq, Capability::condstore},  {SearchOp::older, Capability::within},
             {SearchOp::younger, Capability::within},     {SearchOp::email_id, Capability::objectid},
             {SearchOp::thread_id, Capability::objectid}, {SearchOp::saved_before, Capability::save_date},
             {SearchOp::saved_on, Capability::save_date}, {SearchOp::saved_since, Capability::save_date},
+            {SearchOp::fuzzy, Capability::search_fuzzy}, {SearchOp::filter, Capability::filters},
         };
         for (const auto& [op, capability] : table) {
             if (s.key.contains(op)) need_(capability);
@@ -136,10 +150,26 @@ public:
     void operator()(const proto::Fetch& f) const {
         if (f.changed_since) need_(Capability::condstore);
         if (f.vanished) need_(Capability::qresync);
+        if (f.partial) need_(Capability::partial);
         for (const proto::FetchItem& item : f.items) fetch_item(item.kind);
     }
 
 private:
+    static Capability capability_of(proto::ThreadAlgorithm algorithm) {
+        switch (algorithm) {
+            case proto::ThreadAlgorithm::references:
+                return Capability::thread_references;
+            case proto::ThreadAlgorithm::refs:
+                return Capability::thread_refs;
+            default:
+                return Capability::thread_subject;
+        }
+    }
+    void sort_key(proto::SortKey key) const {
+        if (key == proto::SortKey::display_from || key == proto::SortKey::display_to)
+            need_(Capability::sort_display);
+        if (key == proto::SortKey::relevancy) need_(Capability::search_fuzzy);
+    }
     void status(const proto::StatusItems& s) const {
         if (s.highest_mod_seq) need_(Capability::condstore);
         if (s.size) need_(Capability::status_size);
@@ -183,6 +213,8 @@ std::optional<Capability> capability_of(Verb verb) {
             return Capability::acl;
         case Verb::getquotaroot:
             return Capability::quota;
+        case Verb::cancelupdate:
+            return Capability::context_search;
         default:
             return std::nullopt;
     }

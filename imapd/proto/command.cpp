@@ -21,6 +21,7 @@ struct Row {
 constexpr Row kRows[] = {
     {"APPEND", Verb::append},
     {"AUTHENTICATE", Verb::authenticate},
+    {"CANCELUPDATE", Verb::cancelupdate},
     {"CAPABILITY", Verb::capability},
     {"CHECK", Verb::check},
     {"CLOSE", Verb::close},
@@ -30,6 +31,7 @@ constexpr Row kRows[] = {
     {"DELETE", Verb::delete_},
     {"DELETEACL", Verb::deleteacl},
     {"ENABLE", Verb::enable},
+    {"ESEARCH", Verb::esearch},
     {"EXAMINE", Verb::examine},
     {"EXPUNGE", Verb::expunge},
     {"FETCH", Verb::fetch},
@@ -56,12 +58,14 @@ constexpr Row kRows[] = {
     {"SETACL", Verb::setacl},
     {"SETMETADATA", Verb::setmetadata},
     {"SETQUOTA", Verb::setquota},
+    {"SORT", Verb::sort},
     {"STARTTLS", Verb::starttls},
     {"STATUS", Verb::status},
     {"STORE", Verb::store},
     {"SUBSCRIBE", Verb::subscribe},
     {"UIDBATCHES", Verb::uidbatches},
     {"UNAUTHENTICATE", Verb::unauthenticate},
+    {"THREAD", Verb::thread},
     {"UNSELECT", Verb::unselect},
     {"UNSUBSCRIBE", Verb::unsubscribe},
 };
@@ -185,6 +189,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_authenticate(p));
         case Verb::compress:
             return wrap(parse_compress(p));
+        case Verb::cancelupdate:
+            return wrap(parse_cancel_update(p));
         case Verb::copy:
             return wrap(parse_copy(p, false, false));
         case Verb::move:
@@ -205,6 +211,8 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_acl(p, true));
         case Verb::enable:
             return wrap(parse_enable(p));
+        case Verb::esearch:
+            return wrap(parse_esearch(p));
         case Verb::examine:
             return wrap(parse_select(p, true));
         case Verb::select:
@@ -237,6 +245,10 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
             return wrap(parse_setmetadata(p));
         case Verb::setquota:
             return wrap(parse_setquota(p));
+        case Verb::sort:
+            return wrap(parse_sort(p, false));
+        case Verb::thread:
+            return wrap(parse_thread(p, false));
         case Verb::status:
             return wrap(parse_status(p));
         case Verb::store:
@@ -258,7 +270,7 @@ Parsed<Arguments> parse_arguments(Parser& p, Verb verb) {
     return p.in.error("unknown command");
 }
 
-// uid = "UID" SP (copy / move / fetch / replace / search / store / uid-expunge)
+// uid = "UID" SP (copy / move / fetch / replace / search / store / uid-expunge / sort / thread / esearch)
 Parsed<Arguments> parse_uid_arguments(Parser& p, Verb verb) {
     switch (verb) {
         case Verb::copy:
@@ -271,6 +283,12 @@ Parsed<Arguments> parse_uid_arguments(Parser& p, Verb verb) {
             return wrap(parse_replace(p, true, true));
         case Verb::search:
             return wrap(parse_search(p, true));
+        case Verb::sort:
+            return wrap(parse_sort(p, true));
+        case Verb::thread:
+            return wrap(parse_thread(p, true));
+        case Verb::esearch:
+            return wrap(parse_esearch(p));
         case Verb::store:
             return wrap(parse_store(p, true));
         case Verb::expunge: {
@@ -324,15 +342,16 @@ void throw_exception_from_error(const CommandError& error, const boost::source_l
 }
 
 Result<Command, CommandError> parse_command(std::string_view frame, ParseOptions options) {
-    Parser p{Lexer(frame), options, false, {}};
+    Parser p{Lexer(frame), options, false, {}, false};
     Head head;
     auto arguments = parse_whole(p, head);
-    if (!arguments) return CommandError{std::move(head.tag), p.is_no, p.code, arguments.error()};
+    if (!arguments)
+        return CommandError{std::move(head.tag), p.is_no, p.code, arguments.error(), p.saves_result};
     return Command{std::move(head.tag), head.verb, *std::move(arguments)};
 }
 
 std::optional<MessageLiteral> append_literal_follows(std::string_view prefix, ParseOptions options) {
-    Parser p{Lexer(prefix), options, false, {}};
+    Parser p{Lexer(prefix), options, false, {}, false};
     Head head;
     if (!parse_head(p.in, head)) return std::nullopt;
     MessageLiteral found;

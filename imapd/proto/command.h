@@ -18,6 +18,7 @@
 #include "imapd/proto/flags.h"
 #include "imapd/proto/notify.h"
 #include "imapd/proto/search_key.h"
+#include "imapd/proto/search_options.h"
 #include "imapd/proto/sequence_set.h"
 
 namespace mailstead::imapd::proto {
@@ -31,6 +32,7 @@ inline constexpr std::size_t kMaxMetadataArguments = 100;
 enum class Verb : std::uint8_t {
     append,
     authenticate,
+    cancelupdate,
     capability,
     check,
     close,
@@ -40,6 +42,7 @@ enum class Verb : std::uint8_t {
     delete_,
     deleteacl,
     enable,
+    esearch,
     examine,
     expunge,
     fetch,
@@ -66,12 +69,14 @@ enum class Verb : std::uint8_t {
     setacl,
     setmetadata,
     setquota,
+    sort,
     starttls,
     status,
     store,
     subscribe,
     uidbatches,
     unauthenticate,
+    thread,
     unselect,
     unsubscribe
 };
@@ -208,19 +213,20 @@ struct Replace {
 struct Expunge {
     std::optional<SequenceSet> uids;
 };
-// SEARCH (RFC 9051, 6.4.4)
-struct SearchReturn {
-    bool extended = false;  // RETURN was given: the answer is ESEARCH
-    bool min = false;
-    bool max = false;
-    bool all = false;
-    bool count = false;
-    bool save = false;
-};
+// SEARCH (RFC 9051, 6.4.4), SORT and THREAD (RFC 5256), ESEARCH (RFC 7377)
 struct Search {
+    enum class Kind : std::uint8_t { plain, sort, thread, multiple };
+    Kind kind = Kind::plain;
     bool uid = false;
     SearchReturn result;
     SearchKey key;
+    std::vector<SortCriterion> criteria;                           // sort
+    ThreadAlgorithm algorithm = ThreadAlgorithm::ordered_subject;  // thread
+    std::vector<MailboxSource> sources;                            // multiple
+};
+// CANCELUPDATE (RFC 5267, 4.3.5)
+struct CancelUpdate {
+    std::vector<std::string> tags;
 };
 // FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4 and 3.2.6)
 struct Fetch {
@@ -229,6 +235,7 @@ struct Fetch {
     std::vector<FetchItem> items;
     std::optional<std::uint64_t> changed_since;
     bool vanished = false;
+    std::optional<PartialRange> partial;  // RFC 9394, 3.3
 };
 // STORE (RFC 9051, 6.4.6; RFC 7162, 3.1.3)
 struct Store {
@@ -282,7 +289,7 @@ struct Command {
     Verb verb = Verb::noop;
     std::variant<Nothing, Authenticate, Login, Enable, Select, Create, OneMailbox, Rename, Status, List,
                  Append, Expunge, Search, Fetch, Store, Copy, IdParameters, QuotaRoot, AclArguments, Compress,
-                 Notify, UidBatches, Replace, GetMetadata, SetMetadata, SetQuota>
+                 Notify, UidBatches, Replace, GetMetadata, SetMetadata, SetQuota, CancelUpdate>
         arguments;
 };
 
@@ -294,6 +301,7 @@ struct CommandError {
     bool is_no = false;
     std::string_view code;
     ParseError error;
+    bool saves_result = false;  // a SEARCH with SAVE: what was saved is lost (RFC 5182, 2.1)
 };
 [[noreturn]] void throw_exception_from_error(const CommandError& error, const boost::source_location& where);
 

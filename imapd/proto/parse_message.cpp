@@ -4,58 +4,13 @@
 namespace mailstead::imapd::proto {
 namespace {
 
-// search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-Parsed<SearchReturn> parse_search_return(Lexer& in) {
-    SearchReturn result;
-    Lexer ahead = in;
-    if (!ahead.take(' ') || !ahead.take_word("RETURN")) return result;
-    in = ahead;
-    result.extended = true;
-    TRY_VOID(in.space());
-    TRY_VOID(in.expect('(', "( expected"));
-    if (in.take(')')) {
-        result.all = true;  // RFC 9051, 6.4.4: an empty list is the same as ALL
-        return result;
-    }
-    do {
-        if (in.take_word("MIN")) {
-            result.min = true;
-        } else if (in.take_word("MAX")) {
-            result.max = true;
-        } else if (in.take_word("ALL")) {
-            result.all = true;
-        } else if (in.take_word("COUNT")) {
-            result.count = true;
-        } else if (in.take_word("SAVE")) {
-            result.save = true;
-        } else {
-            return in.error("unknown search return option");
-        }
-    } while (in.take(' '));
-    TRY_VOID(in.expect(')', ") expected"));
-    return result;
-}
-
-// ["CHARSET" SP charset SP]
-Parsed<void> parse_charset(Parser& p) {
-    if (!p.in.take_word("CHARSET")) return {};
-    TRY_VOID(p.in.space());
-    const std::size_t start = p.in.offset();
-    TRY(charset, p.in.astring());
-    if (!text::iequals(charset, "UTF-8") && !text::iequals(charset, "US-ASCII")) {
-        p.is_no = true;
-        p.code = "BADCHARSET (UTF-8 US-ASCII)";  // RFC 9051, 6.4.4
-        return ParseError("unsupported charset", start);
-    }
-    return p.in.space();
-}
-
 Parsed<SequenceSet> parse_set(Lexer& in) {
     TRY_VOID(in.space());
     return SequenceSet::parse(in);
 }
 
-// fetch-modifier =/ "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"   (RFC 7162, 7)
+// fetch-modifier =/ "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / modifier-partial   (RFC 7162, 7; RFC
+// 9394, 4)
 Parsed<void> parse_fetch_modifiers(Lexer& in, Fetch& fetch) {
     Lexer ahead = in;
     if (!ahead.take(' ') || !ahead.take('(')) return {};
@@ -67,6 +22,10 @@ Parsed<void> parse_fetch_modifiers(Lexer& in, Fetch& fetch) {
             fetch.changed_since = mod_seq;
         } else if (in.take_word("VANISHED")) {
             fetch.vanished = true;
+        } else if (fetch.uid && !fetch.partial && in.take_word("PARTIAL")) {  // RFC 9394, 3.3
+            TRY_VOID(in.space());
+            TRY(range, parse_partial_range(in));
+            fetch.partial = range;
         } else {
             return in.error("unknown fetch modifier");
         }
@@ -78,20 +37,6 @@ Parsed<void> parse_fetch_modifiers(Lexer& in, Fetch& fetch) {
 }
 
 }  // namespace
-
-// search = "SEARCH" [search-return-opts] SP search-program
-// search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
-Parsed<Search> parse_search(Parser& p, bool uid) {
-    Search search;
-    search.uid = uid;
-    TRY(result, parse_search_return(p.in));
-    search.result = result;
-    TRY_VOID(p.in.space());
-    TRY_VOID(parse_charset(p));
-    TRY(key, parse_search_keys(p.in));
-    search.key = std::move(key);
-    return search;
-}
 
 // fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att)
 // ")") [fetch-modifiers]

@@ -13,6 +13,7 @@ struct Parser {
     // Set where the words were read but mean something impossible.
     bool is_no = false;
     std::string_view code;
+    bool saves_result = false;
 };
 
 // mailbox = "INBOX" / astring
@@ -34,6 +35,10 @@ Parsed<SetMetadata> parse_setmetadata(Parser& p);
 Parsed<std::vector<std::string>> parse_metadata_entries(Lexer& in);
 Parsed<SetQuota> parse_setquota(Parser& p);
 Parsed<Search> parse_search(Parser& p, bool uid);
+Parsed<Search> parse_sort(Parser& p, bool uid);
+Parsed<Search> parse_thread(Parser& p, bool uid);
+Parsed<Search> parse_esearch(Parser& p);
+Parsed<CancelUpdate> parse_cancel_update(Parser& p);
 Parsed<Fetch> parse_fetch(Parser& p, bool uid);
 Parsed<Store> parse_store(Parser& p, bool uid);
 // parse_notify.cpp

@@ -103,7 +103,7 @@ public:
 
 private:
     // search-key = ... / "NOT" SP search-key / "OR" SP search-key SP search-key / sequence-set /
-    //              "(" search-key *(SP search-key) ")"
+    //              "(" search-key *(SP search-key) ")" / "FUZZY" SP search-key / "FILTER" SP filter-name
     Parsed<SearchKey> one(unsigned depth) {
         if (depth == kMaxNesting) return in_.error("search keys nested too deep");
         if (++count_ > kMaxSearchKeys) return in_.error("too many search keys");
@@ -114,6 +114,8 @@ private:
         TRY(name, in_.word());
         if (text::iequals(name, "NOT")) return negation(depth);
         if (text::iequals(name, "OR")) return alternative(depth);
+        if (text::iequals(name, "FUZZY")) return loosely(depth);
+        if (text::iequals(name, "FILTER")) return filter();
         const auto row = std::find_if(std::begin(kRows), std::end(kRows),
                                       [&](const Row& r) { return text::iequals(r.name, name); });
         if (row == std::end(kRows)) return ParseError("unknown search key", start);
@@ -135,6 +137,28 @@ private:
         return negate(std::move(key));
     }
 
+    // RFC 6203, 7
+    Parsed<SearchKey> loosely(unsigned depth) {
+        TRY_VOID(in_.space());
+        TRY(key, one(depth + 1));
+        SearchKey outer;
+        outer.op = SearchOp::fuzzy;
+        outer.children.push_back(std::move(key));
+        return outer;
+    }
+
+    // RFC 5466, 4
+    Parsed<SearchKey> filter() {
+        TRY_VOID(in_.space());
+        const std::size_t start = in_.offset();
+        TRY(name, in_.atom());
+        if (!is_filter_name(name)) return ParseError("filter name expected", start);
+        SearchKey key;
+        key.op = SearchOp::filter;
+        key.text = std::string(name);
+        return key;
+    }
+
     Parsed<SearchKey> alternative(unsigned depth) {
         SearchKey either;
         either.op = SearchOp::any_of;
@@ -150,6 +174,10 @@ private:
         SearchKey key;
         key.op = op;
         TRY(parsed, SequenceSet::parse(in_));
+        number_count_ += parsed.written().size();
+        const bool too_many = (parsed.has_ranges() && ++range_count_ > kMaxRangeKeys) ||
+                              number_count_ > SequenceSet::kMaxRanges;
+        if (too_many) return in_.error("too many ranges");
         key.set = std::move(parsed);
         return key;
     }
@@ -244,6 +272,8 @@ private:
     Lexer& in_;
     std::size_t count_ = 0;
     std::size_t text_count_ = 0;
+    std::size_t range_count_ = 0;
+    std::size_t number_count_ = 0;
 };
 
 }  // namespace
@@ -256,6 +286,47 @@ bool SearchKey::contains(SearchOp which) const {
 
 Parsed<SearchKey> parse_search_keys(Lexer& in) {
     return KeyParser(in).list(0);
+}
+
+Parsed<SearchKey> parse_filter(std::string_view value) {
+    Lexer in(value);
+    TRY(key, parse_search_keys(in));
+    TRY_VOID(in.end());
+    return key;
+}
+
+bool is_filter_name(std::string_view name) {
+    Lexer in(name);
+    return in.atom() && in.at_end() && name.find('/') == std::string_view::npos;
+}
+
+namespace {
+
+struct Counts {
+    std::size_t keys = 0;
+    std::size_t texts = 0;
+    std::size_t ranges = 0;
+    std::size_t numbers = 0;
+};
+
+void count(const SearchKey& key, Counts& counts) {
+    ++counts.keys;
+    if (key.op == SearchOp::body || key.op == SearchOp::text) ++counts.texts;
+    if (key.set.has_ranges()) ++counts.ranges;
+    counts.numbers += key.set.written().size();
+    for (const SearchKey& child : key.children) count(child, counts);
+}
+
+}  // namespace
+
+const char* excess_of(const SearchKey& key) {
+    Counts counts;
+    count(key, counts);
+    // NOT, AND and parentheses are nodes of their own.
+    if (counts.keys > 3 * kMaxSearchKeys) return "Too many search keys";
+    if (counts.texts > kMaxTextKeys) return "Too many text keys";
+    if (counts.ranges > kMaxRangeKeys || counts.numbers > SequenceSet::kMaxRanges) return "Too many ranges";
+    return nullptr;
 }
 
 }  // namespace mailstead::imapd::proto

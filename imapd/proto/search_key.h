@@ -14,6 +14,7 @@ namespace mailstead::imapd::proto {
 
 inline constexpr std::size_t kMaxSearchKeys = 2000;  // nodes of the tree
 inline constexpr std::size_t kMaxTextKeys = 64;      // of them BODY and TEXT: each reads every message
+inline constexpr std::size_t kMaxRangeKeys = 64;     // of them sets with ranges: each may name every message
 
 enum class SearchOp : std::uint8_t {
     all,       // matches everything
@@ -43,7 +44,9 @@ enum class SearchOp : std::uint8_t {
     thread_id,  // text
     header,  // the field `field` contains `text` (empty: exists); BCC, CC, FROM, SUBJECT, TO are this as well
     body,    // text
-    text     // text
+    text,    // text
+    fuzzy,   // its one child, matched loosely (RFC 6203)
+    filter   // text: the name of a stored search (RFC 5466)
 };
 
 struct SearchKey {
@@ -61,5 +64,14 @@ struct SearchKey {
 
 // search-key *(SP search-key), as one key of kind all_of (or the key itself when there is but one).
 Parsed<SearchKey> parse_search_keys(Lexer& in);
+
+// The value of a filter: search keys and nothing else (RFC 5466, 3.1). Literals in it stand as `{n}` CRLF and
+// bytes.
+Parsed<SearchKey> parse_filter(std::string_view value);
+// filter-name = 1*<any ATOM-CHAR except "/">
+bool is_filter_name(std::string_view name);
+
+// The bounds above hold for a search with its filters in place as well; what it is beyond them, or nullptr.
+const char* excess_of(const SearchKey& key);
 
 }  // namespace mailstead::imapd::proto

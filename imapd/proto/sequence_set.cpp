@@ -45,6 +45,17 @@ Parsed<SequenceSet> SequenceSet::parse(Lexer& in) {
     return set;
 }
 
+SequenceSet SequenceSet::of(std::vector<NumberRange> ranges) {
+    SequenceSet set;
+    set.ranges_ = std::move(ranges);
+    return set;
+}
+
+bool SequenceSet::has_ranges() const {
+    return saved_ || std::any_of(ranges_.begin(), ranges_.end(),
+                                 [](const NumberRange& r) { return r.first != r.last; });
+}
+
 bool SequenceSet::has_star() const {
     return std::any_of(ranges_.begin(), ranges_.end(),
                        [](const NumberRange& r) { return r.first == kStar || r.last == kStar; });

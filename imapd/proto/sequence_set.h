@@ -26,9 +26,13 @@ public:
 
     // sequence-set = (seq-number / seq-range) ["," sequence-set] / seq-last-command
     static Parsed<SequenceSet> parse(Lexer& in);
+    // These numbers.
+    static SequenceSet of(std::vector<NumberRange> ranges);
 
     // "$": the result of the last SEARCH with SAVE (RFC 9051, 6.4.4.1).
     bool is_saved_result() const { return saved_; }
+    // Whether it may name more messages than it has numbers: `2:7`, `$`.
+    bool has_ranges() const;
     bool has_star() const;
     // Ascending, merged, with "*" replaced by `largest` (RFC 9051, 9: the number of the last message). Beyond
     // `largest` nothing is cut off: a client may name UIDs that do not exist. `largest` 0 stands for an empty
@@ -37,7 +41,7 @@ public:
     // The largest number named; 0 for "*" or "$" alone.
     std::uint32_t largest_named() const;
 
-    // For tests: the ranges as written.
+    // The ranges as written.
     const std::vector<NumberRange>& written() const { return ranges_; }
 
 private:

@@ -65,6 +65,19 @@ constexpr Row kRows[] = {
     {Capability::metadata_server, "METADATA-SERVER", Shown::after_login},
     {Capability::list_metadata, "LIST-METADATA", Shown::after_login},
     {Capability::quota_set, "QUOTASET", Shown::after_login},
+    {Capability::sort, "SORT", Shown::after_login},
+    {Capability::sort_display, "SORT=DISPLAY", Shown::after_login},
+    {Capability::esort, "ESORT", Shown::after_login},
+    {Capability::thread_subject, "THREAD=ORDEREDSUBJECT", Shown::after_login},
+    {Capability::thread_references, "THREAD=REFERENCES", Shown::after_login},
+    {Capability::thread_refs, "THREAD=REFS", Shown::after_login},
+    {Capability::i18n_level, "I18NLEVEL=1", Shown::after_login},
+    {Capability::partial, "PARTIAL", Shown::after_login},
+    {Capability::context_search, "CONTEXT=SEARCH", Shown::after_login},
+    {Capability::context_sort, "CONTEXT=SORT", Shown::after_login},
+    {Capability::search_fuzzy, "SEARCH=FUZZY", Shown::after_login},
+    {Capability::multi_search, "MULTISEARCH", Shown::after_login},
+    {Capability::filters, "FILTERS", Shown::after_login},
     {Capability::auth_scram_plus, "AUTH=SCRAM-SHA-256-PLUS", Shown::as_mechanism},
     {Capability::auth_scram, "AUTH=SCRAM-SHA-256", Shown::as_mechanism},
     {Capability::auth_plain, "AUTH=PLAIN", Shown::as_mechanism},
@@ -86,6 +99,16 @@ void Capabilities::hide(std::span<const std::string> names) {
     }
     // RFC 7162, 3.2.3: QRESYNC includes CONDSTORE.
     if (!has(Capability::condstore)) hidden_.set(static_cast<std::size_t>(Capability::qresync));
+    // Contexts hold PARTIAL (RFC 5267, 4.4).
+    if (!has(Capability::partial)) {
+        for (const Capability with : {Capability::context_search, Capability::context_sort})
+            hidden_.set(static_cast<std::size_t>(with));
+    }
+    // What is about SORT goes with it (RFC 5267, 4.1; RFC 5957, 1).
+    if (!has(Capability::sort)) {
+        for (const Capability with : {Capability::sort_display, Capability::esort, Capability::context_sort})
+            hidden_.set(static_cast<std::size_t>(with));
+    }
 }
 
 void Capabilities::write_before_login(std::string& out, const BeforeLogin& state) const {

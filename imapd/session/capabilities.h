@@ -59,6 +59,19 @@ enum class Capability : std::uint8_t {
     metadata_server,     // RFC 5464
     list_metadata,       // RFC 9590
     quota_set,           // RFC 9208
+    sort,                // RFC 5256
+    sort_display,        // RFC 5957
+    esort,               // RFC 5267
+    thread_subject,      // RFC 5256
+    thread_references,   // RFC 5256
+    thread_refs,         // draft-ietf-morg-inthread
+    i18n_level,          // RFC 5255
+    partial,             // RFC 9394
+    context_search,      // RFC 5267
+    context_sort,        // RFC 5267
+    search_fuzzy,        // RFC 6203
+    multi_search,        // RFC 7377
+    filters,             // RFC 5466
     auth_scram_plus,     // RFC 7677
     auth_scram,          // RFC 7677
     auth_plain,          // RFC 4616

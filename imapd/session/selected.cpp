@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "imapd/commands/live_search.h"
 #include "imapd/proto/flags.h"
 #include "imapd/session/connection.h"
 
@@ -93,6 +94,7 @@ void write_uids(std::string& out, const UidSet& uids) {
 void write_expunges(std::string& out, Selected& view, const UidSet& gone, bool vanished) {
     const UidSet known = gone.intersected(view.messages.uids());
     if (known.empty()) return;
+    commands::tell_removed(out, view, known);
     if (vanished) {
         out += "* VANISHED ";
         write_uids(out, known);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,10 @@
 #include "imapd/proto/response.h"
 
 namespace mailstead::imapd {
+
+namespace commands {
+struct LiveSearches;
+}
 
 // What the client switched on (RFC 5161; RFC 7162, 3.1).
 struct Enabled {
@@ -43,7 +48,8 @@ struct Selected {
     ModSeq told;                                  // flag changes up to here were told
     ModSeq expunges_told;                         // expunges up to here
     std::size_t keywords_told = 0;
-    std::optional<store::UidSet> saved_result;  // "$" (RFC 9051, 6.4.4.1)
+    std::optional<store::UidSet> saved_result;     // "$" (RFC 9051, 6.4.4.1)
+    std::shared_ptr<commands::LiveSearches> live;  // (RFC 5267, 4.3); null: none
 
     store::Outcome<store::Snapshot> snapshot() const { return reader->snapshot(); }
     // Flags that the client may change here.

@@ -7,6 +7,7 @@
 #include "common/runtime/log.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/compose.h"
+#include "imapd/commands/live_search.h"
 #include "imapd/commands/table.h"
 #include "imapd/proto/response.h"
 
@@ -206,6 +207,7 @@ net::Task<bool> Session::on_command() {
     if (!parsed) {
         intake = Intake();
         const auto& error = parsed.error();
+        if (error.is_no && error.saves_result && selected) selected->saved_result = UidSet();
         Reply reply{error.is_no ? Condition::no : Condition::bad, std::string(error.code),
                     std::string(error.error.what)};
         if (!error.is_no) co_return count_bad(error.tag, reply);
@@ -402,6 +404,8 @@ net::Task<bool> Session::tell_updates(UpdateOptions wanted) {
         const auto sent = co_await connection.flush();
         if (!sent) co_return false;
     }
+    const bool alive = co_await commands::update_live_searches(*this);
+    if (!alive) co_return false;
     if (updater.arrived().empty() || !watch) co_return true;
     // RFC 5465, 5.2: not for what this client has just put there itself.
     store::UidSet fresh = updater.arrived().without(own_arrivals_);

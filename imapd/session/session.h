@@ -155,7 +155,7 @@ private:
     std::string tag_of_login_;
     std::optional<store::AccountReader> reader_;
     bool joined_ = false;
-    bool waiting_ = false;  // in IDLE or under NOTIFY, and to be woken by changes
+    bool waiting_ = false;        // in IDLE or under NOTIFY, and to be woken by changes
     store::UidSet own_arrivals_;  // in the selected mailbox, by this session
     Progress progress_;
     unsigned bad_commands_ = 0;

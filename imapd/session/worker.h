@@ -41,7 +41,7 @@ struct Shared {
     runtime::OffloadPool& pool;
     SessionCounts counts;
     std::uint64_t append_limit = 0;
-    bool fulltext = false;  // the accounts' full-text indexes are asked
+    bool fulltext = false;            // the accounts' full-text indexes are asked
     std::uint32_t message_limit = 0;  // RFC 9738; 0: none
     std::uint32_t save_limit = 0;
     // Of the directory; any thread.

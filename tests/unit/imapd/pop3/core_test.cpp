@@ -63,7 +63,8 @@ const Case kCases[] = {
     {"RetrWithoutNumber", kIn, "RETR", "-ERR No such message\r\n"},
     {"Top", kIn, "TOP 3 2", "+OK The beginning\r\nSubject: three\r\n\r\n1\r\n2\r\n.\r\n"},
     {"TopHeaderAlone", kIn, "TOP 3 0", "+OK The beginning\r\nSubject: three\r\n\r\n.\r\n"},
-    {"TopMoreThanThereIs", kIn, "TOP 3 99", "+OK The beginning\r\nSubject: three\r\n\r\n1\r\n2\r\n3\r\n.\r\n"},
+    {"TopMoreThanThereIs", kIn, "TOP 3 99",
+     "+OK The beginning\r\nSubject: three\r\n\r\n1\r\n2\r\n3\r\n.\r\n"},
     {"TopWithoutLines", kIn, "TOP 3", "-ERR TOP message lines\r\n"},
     {"TopNegative", kIn, "TOP 3 -1", "-ERR TOP message lines\r\n"},
     {"DeleTwice", in({"DELE 2"}), "DELE 2", "-ERR That message is deleted\r\n"},
@@ -74,8 +75,13 @@ const Case kCases[] = {
     {"PassNeedsUser", {}, "PASS secret", "-ERR Begin with USER\r\n"},
     {"WrongPassword", {"USER joe"}, "PASS wrong", "-ERR [AUTH] Wrong user name or password\r\n"},
     {"WrongPasswordForgetsUser", {"USER joe", "PASS x"}, "PASS secret", "-ERR Begin with USER\r\n"},
-    {"PasswordIsTheRestOfTheLine", {"USER joe"}, "PASS secret ", "-ERR [AUTH] Wrong user name or password\r\n"},
-    {"Unavailable", {"USER busy"}, "PASS x",
+    {"PasswordIsTheRestOfTheLine",
+     {"USER joe"},
+     "PASS secret ",
+     "-ERR [AUTH] Wrong user name or password\r\n"},
+    {"Unavailable",
+     {"USER busy"},
+     "PASS x",
      "-ERR [SYS/TEMP] Logins cannot be checked now, try again later\r\n"},
     {"NotAuthorized", {"USER other"}, "PASS x", "-ERR [AUTH] You may not act as somebody else\r\n"},
     {"AuthPlain", {}, "AUTH plain AGpvZQBzZWNyZXQ=", "+OK 3 messages (79 octets)\r\n"},
@@ -89,12 +95,18 @@ const Case kCases[] = {
     {"AuthUnknown", {}, "AUTH GSSAPI", "-ERR No such mechanism\r\n"},
     {"AuthWithout", {}, "AUTH", "-ERR AUTH mechanism [initial-response]\r\n"},
     {"ServersLastWord", {"AUTH SCRAM-SHA-256 Zmlyc3Q="}, "ZmluYWw=", "+ dj1wcm9vZg==\r\n"},
-    {"ServersLastWordAnswered", {"AUTH SCRAM-SHA-256 Zmlyc3Q=", "ZmluYWw="}, "", "+OK 3 messages (79 octets)\r\n"},
+    {"ServersLastWordAnswered",
+     {"AUTH SCRAM-SHA-256 Zmlyc3Q=", "ZmluYWw="},
+     "",
+     "+OK 3 messages (79 octets)\r\n"},
     {"ServersLastWordRefused", {"AUTH SCRAM-SHA-256 Zmlyc3Q=", "ZmluYWw="}, "*", "-ERR Cancelled\r\n"},
     {"NoStlsUnderTls", {}, "STLS", "-ERR TLS is not available here\r\n"},
     {"Utf8", {}, "UTF8", "+OK UTF-8 it is\r\n"},
     {"Utf8BeforeLoginAlone", kIn, "UTF8", "-ERR You are logged in already\r\n"},
-    {"LangList", {}, "LANG", "+OK Languages\r\nen English\r\ni-default English, as understood anywhere\r\n.\r\n"},
+    {"LangList",
+     {},
+     "LANG",
+     "+OK Languages\r\nen English\r\ni-default English, as understood anywhere\r\n.\r\n"},
     {"LangPreferred", kIn, "LANG *", "+OK en English it is\r\n"},
     {"LangOther", kIn, "LANG MUL", "-ERR No such language\r\n"},
     {"Unknown", kIn, "XTND", "-ERR Unknown command\r\n"},
@@ -102,7 +114,9 @@ const Case kCases[] = {
     {"Empty", kIn, "", "-ERR Unknown command\r\n"},
     {"Quit", kIn, "QUIT", "+OK Good bye\r\n"},
     {"QuitBeforeLogin", {}, "QUIT", "+OK Good bye\r\n"},
-    {"Capa", {}, "CAPA",
+    {"Capa",
+     {},
+     "CAPA",
      "+OK Capabilities\r\nTOP\r\nUIDL\r\nUSER\r\nSASL SCRAM-SHA-256 PLAIN\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
      "PIPELINING\r\nEXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\nIMPLEMENTATION Mailstead\r\n.\r\n"},
     {"CapaIsTheSameAfterLogin_Rfc2449_6_3", kIn, "CAPA",
@@ -167,8 +181,9 @@ TEST_F(Pop3Core, TroubleHasItsResponseCode_Rfc3206) {
 TEST_F(Pop3Core, PipelinedCommandsAreAnsweredInOrder_Rfc2449_6_6) {
     session.take();
     session.feed("USER joe\r\nPASS secret\r\nSTAT\r\nDELE 1\r\nQUIT\r\n");
-    EXPECT_EQ(session.take(),
-              "+OK Now the password\r\n+OK 3 messages (79 octets)\r\n+OK 3 79\r\n+OK Deleted\r\n+OK Good bye\r\n");
+    EXPECT_EQ(
+        session.take(),
+        "+OK Now the password\r\n+OK 3 messages (79 octets)\r\n+OK 3 79\r\n+OK Deleted\r\n+OK Good bye\r\n");
     EXPECT_EQ(world.removed, std::vector<std::uint32_t>{1});
 }
 

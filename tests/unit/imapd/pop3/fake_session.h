@@ -1,6 +1,7 @@
-// Performs the actions of a POP3 ServerCore against a made-up maildrop, on bytes given in pieces of any size. For unit
-// tests and the fuzz target. The world: joe / secret by USER, PLAIN and SCRAM-SHA-256 (whose messages are `first` and
-// `final`, and whose last word is `v=proof`); `busy` cannot be checked now, `other` may not act as somebody else.
+// Performs the actions of a POP3 ServerCore against a made-up maildrop, on bytes given in pieces of any size.
+// For unit tests and the fuzz target. The world: joe / secret by USER, PLAIN and SCRAM-SHA-256 (whose
+// messages are `first` and `final`, and whose last word is `v=proof`); `busy` cannot be checked now, `other`
+// may not act as somebody else.
 #pragma once
 
 #include <optional>
@@ -14,7 +15,8 @@
 namespace mailstead::imapd::pop3 {
 
 struct World {
-    std::vector<std::string> messages = {"Subject: one\r\n\r\nFirst\r\n", "Subject: two\r\n\r\n.dots\r\nLast\r\n",
+    std::vector<std::string> messages = {"Subject: one\r\n\r\nFirst\r\n",
+                                         "Subject: two\r\n\r\n.dots\r\nLast\r\n",
                                          "Subject: three\r\n\r\n1\r\n2\r\n3\r\n"};
     std::vector<std::uint32_t> gone;     // removed by others
     std::vector<std::uint32_t> removed;  // by this session
@@ -45,9 +47,7 @@ public:
     const ServerCore& core() const { return core_; }
 
 private:
-    LoginFacts facts() const {
-        return {tls_ ? "SCRAM-SHA-256 PLAIN" : "SCRAM-SHA-256", tls_, !tls_};
-    }
+    LoginFacts facts() const { return {tls_ ? "SCRAM-SHA-256 PLAIN" : "SCRAM-SHA-256", tls_, !tls_}; }
 
     void work() {
         while (!closed()) {
@@ -85,9 +85,9 @@ private:
         if (mechanism_ == "PLAIN") {
             const std::size_t user = bytes.find('\0');
             const std::size_t password = user == std::string::npos ? user : bytes.find('\0', user + 1);
-            if (password == std::string::npos)
-                return core_.on_auth(AuthRefused{AuthRefused::Why::malformed});
-            return core_.on_auth(judge(bytes.substr(user + 1, password - user - 1), bytes.substr(password + 1)));
+            if (password == std::string::npos) return core_.on_auth(AuthRefused{AuthRefused::Why::malformed});
+            return core_.on_auth(
+                judge(bytes.substr(user + 1, password - user - 1), bytes.substr(password + 1)));
         }
         if (bytes == "first") return core_.on_auth(AuthChallenge{Secret("server-first")});
         if (bytes == "final") return core_.on_auth(AuthAccepted{AccountId(1), "joe", Secret("v=proof")});
@@ -119,7 +119,8 @@ private:
             const auto* facts = std::get_if<MessageFacts>(&found);
             if (!core_.is_listed(n) || facts == nullptr) continue;
             const bool sizes = list.what == WriteListing::What::sizes;
-            out_ += std::to_string(n) + ' ' + (sizes ? std::to_string(facts->octets) : facts->unique_id) + "\r\n";
+            out_ +=
+                std::to_string(n) + ' ' + (sizes ? std::to_string(facts->octets) : facts->unique_id) + "\r\n";
         }
         return core_.resume();
     }

@@ -60,8 +60,12 @@ void PrintTo(const HeaderCase& c, std::ostream* out) {
     *out << c.name;
 }
 const HeaderCase kHeaders[] = {
-    {"AsciiStaysAsItIs", "Subject:  two\r\n  lines\r\nX-A: b\r\n\r\n", "Subject:  two\r\n  lines\r\nX-A: b\r\n\r\n"},
-    {"Subject", "Subject: Gr\xC3\xBC\xC3\x9F" "e\r\n\r\n", "Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\r\n"},
+    {"AsciiStaysAsItIs", "Subject:  two\r\n  lines\r\nX-A: b\r\n\r\n",
+     "Subject:  two\r\n  lines\r\nX-A: b\r\n\r\n"},
+    {"Subject",
+     "Subject: Gr\xC3\xBC\xC3\x9F"
+     "e\r\n\r\n",
+     "Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\r\n"},
     {"NameWithAsciiAddress", "From: J\xC3\xB6rg <joerg@example.org>\r\n\r\n",
      "From: =?utf-8?B?SsO2cmc=?= <joerg@example.org>\r\n\r\n"},
     {"Address", "To: Ann <\xC3\xA4nn@example.org>, bob@example.org\r\n\r\n",
@@ -80,7 +84,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, Pop3Surrogate, testing::ValuesIn(kHeaders),
 TEST(Pop3Surrogate, NeverLeavesABareEightBitByte) {
     // Not even of text that is no UTF-8, in any field.
     const std::string header =
-        "Subject: \xE4\xF6\r\nFrom: \xE4 <\xF6@\xFC>\r\nTo: \xE4: a@b, \xF6@c;\r\nContent-Type: \xE4/b; c=d\r\n\r\n";
+        "Subject: \xE4\xF6\r\nFrom: \xE4 <\xF6@\xFC>\r\nTo: \xE4: a@b, \xF6@c;\r\nContent-Type: \xE4/b; "
+        "c=d\r\n\r\n";
     EXPECT_TRUE(text::is_ascii(surrogate_header(header))) << surrogate_header(header);
 }
 

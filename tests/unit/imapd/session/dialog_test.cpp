@@ -15,6 +15,7 @@
 //   @progress MS          how often a long command says how far it is
 //   @annotate MAILBOX ENTRY [VALUE]   somebody sets an annotation; "-" stands for the account
 //   @message MAILBOX      the following lines up to "." are delivered as one message
+//   @annotation NAME VAL  an annotation of the account, kept already
 //   @away, @back          deliver is away, and back
 //   C: text               the first client sends a line; C2: the second one, and so on
 //   C- text               the same without CRLF; \r \n \\ \0 are understood
@@ -125,6 +126,11 @@ private:
             server_.backend.progress = std::chrono::milliseconds(std::stol(rest));
         } else if (verb == "@annotate") {
             annotate(rest);
+        } else if (verb == "@annotation") {
+            store::SetMetadata change;
+            const std::size_t space = rest.find(' ');
+            change.entries.push_back({rest.substr(0, space), rest.substr(space + 1)});
+            server_.backend.account.must<store::MetadataSet>(change);
         } else if (verb == "@away" || verb == "@back") {
             server_.backend.deliver_is_away = verb == "@away";
         } else if (verb == "@account") {
@@ -248,7 +254,8 @@ TEST_P(ImapDialog, GoesAsWrittenHoweverTheBytesAreCut) {
 
 std::vector<std::filesystem::path> scripts(const std::string& folder) {
     std::vector<std::filesystem::path> found;
-    for (const auto& entry : std::filesystem::directory_iterator(MAILSTEAD_TEST_DATA "/../dialogs/" + folder)) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(MAILSTEAD_TEST_DATA "/../dialogs/" + folder)) {
         if (entry.path().extension() == ".txt") found.push_back(entry.path());
     }
     std::sort(found.begin(), found.end());

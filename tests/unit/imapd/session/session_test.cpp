@@ -41,10 +41,26 @@ TEST(ImapSession, AnySplitOfASessionGivesTheSameAnswers) {
 TEST(ImapSession, EveryCommandInEveryWrongStateIsRefused) {
     TestServer server;
     TestClient& client = server.connect(StartAt::login);
-    for (const std::string_view command :
-         {"FETCH 1 FLAGS", "STORE 1 FLAGS ()", "COPY 1 x", "MOVE 1 x", "SEARCH ALL", "EXPUNGE",
-          "UID EXPUNGE 1", "CLOSE", "UNSELECT", "CHECK", "STARTTLS", "LOGIN a b", "AUTHENTICATE PLAIN",
-          "NOSUCH", "UID NOOP", "SELECT INBOX (QRESYNC (1 1))"}) {
+    for (const std::string_view command : {"FETCH 1 FLAGS",
+                                           "STORE 1 FLAGS ()",
+                                           "COPY 1 x",
+                                           "MOVE 1 x",
+                                           "SEARCH ALL",
+                                           "EXPUNGE",
+                                           "SORT (TO) UTF-8 ALL",
+                                           "UID THREAD REFS UTF-8 ALL",
+                                           "ESEARCH ALL",
+                                           "CANCELUPDATE \"x\"",
+                                           "UID EXPUNGE 1",
+                                           "CLOSE",
+                                           "UNSELECT",
+                                           "CHECK",
+                                           "STARTTLS",
+                                           "LOGIN a b",
+                                           "AUTHENTICATE PLAIN",
+                                           "NOSUCH",
+                                           "UID NOOP",
+                                           "SELECT INBOX (QRESYNC (1 1))"}) {
         std::string line;
         client.send("x " + std::string(command) + "\r\n");
         ASSERT_TRUE(server.read_line(client, line)) << command;
