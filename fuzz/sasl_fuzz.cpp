@@ -31,7 +31,7 @@ void converse(std::string_view mechanism, std::string_view bytes) {
         if (const auto* question = std::get_if<CheckToken>(&outcome)) {
             if (question->token.empty() || message.find(question->token.reveal()) == std::string_view::npos)
                 std::abort();
-            outcome = exchange->on_token({TokenVerdict::Status::invalid, AccountId(), {}});
+            outcome = exchange->on_token({TokenVerdict::Status::invalid, mailstead::AccountId(), {}});
         }
         const bool knows_password = source.seen_password == "pencil";
         if (std::holds_alternative<Success>(outcome) && !knows_password) std::abort();

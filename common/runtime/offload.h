@@ -114,4 +114,14 @@ net::Task<detail::OffloadOutcome<Function>> offload(OffloadPool& pool, Function 
         boost::asio::use_awaitable, &pool, &function);
 }
 
+// As offload(), for a function that can be copied and returns a plain T: with a full queue it runs here and
+// now. For what must not be left out of an answer whose beginning is already on its way.
+template <class Function>
+net::Task<std::invoke_result_t<Function&>> offload_or_run(OffloadPool& pool, Function function) {
+    Function copy = function;
+    auto outcome = co_await offload(pool, std::move(copy));
+    if (outcome) co_return *std::move(outcome);
+    co_return function();
+}
+
 }  // namespace mailstead::runtime

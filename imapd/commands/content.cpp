@@ -53,9 +53,9 @@ net::Task<void> append_fields(Session& session, const Content& content) {
 
 net::Task<bool> append_parsed(Session& session, const Content& content) {
     const auto job = [&content] { return work_out(*content.item, *content.file, content.utf8); };
-    auto worked = co_await runtime::offload(session.backend.pool(), job);
-    session.out() += worked ? worked->text : "NIL";
-    co_return worked && worked->unknown_encoding;
+    const auto worked = co_await runtime::offload_or_run(session.backend.pool(), job);
+    session.out() += worked.text;
+    co_return worked.unknown_encoding;
 }
 
 // ---- on the pool

@@ -95,9 +95,9 @@ net::Task<bool> send_again(Session& session, const Content& content, mime::ByteR
             std::string piece;
             return part->read(piece) ? std::optional<std::string>(std::move(piece)) : std::nullopt;
         };
-        const auto piece = co_await runtime::offload(session.backend.pool(), job);
-        if (!piece || !*piece) break;
-        const std::string_view bytes(**piece);
+        const auto piece = co_await runtime::offload_or_run(session.backend.pool(), job);
+        if (!piece) break;
+        const std::string_view bytes(*piece);
         const std::uint64_t skipped = wanted.begin > at ? wanted.begin - at : 0;
         const std::uint64_t last = std::min<std::uint64_t>(bytes.size(), wanted.end - at);
         if (skipped < last)
@@ -129,20 +129,18 @@ net::Task<bool> send_decoded(Session& session, const Content& content, bool& unk
     const auto job = [&content, &item] {
         return survey(DecodedPart(content.file, content.range, content.encoding), item);
     };
-    const auto found = co_await runtime::offload(session.backend.pool(), job);
-    if (!found) {
-        session.out() += asks_size ? "0" : "NIL";
-    } else if (asks_size) {
-        proto::write_number(session.out(), found->size);
-    } else if (found->size <= kPiece) {
-        write_bytes(session.out(), item, found->kept);
+    const auto found = co_await runtime::offload_or_run(session.backend.pool(), job);
+    if (asks_size) {
+        proto::write_number(session.out(), found.size);
+    } else if (found.size <= kPiece) {
+        write_bytes(session.out(), item, found.kept);
     } else {
-        const mime::ByteRange wanted = wanted_of(item, found->size);
+        const mime::ByteRange wanted = wanted_of(item, found.size);
         if (wanted.size() == 0) {
             session.out() += "\"\"";
             co_return true;
         }
-        proto::write_literal_head(session.out(), wanted.size(), found->has_nul);
+        proto::write_literal_head(session.out(), wanted.size(), found.has_nul);
         co_return co_await send_again(session, content, wanted);
     }
     co_return true;

@@ -31,8 +31,7 @@ net::Task<std::size_t> append_file_bytes(runtime::OffloadPool& pool, int fd, std
         const auto job = [fd, at = offset + done, into, left = size - done] {
             return read_file(fd, at, into, left, 0);
         };
-        const auto more = co_await runtime::offload(pool, job);
-        if (more) done += *more;
+        done += co_await runtime::offload_or_run(pool, job);
     }
     co_return done;
 }

@@ -43,7 +43,8 @@ ARROWS = {
     # Programs.
     "smtpd": ["smtpd/core", "common/smtp", "common/mailauth", "common/sasl", "common/directory", "common/dns", "common/ipc",
               "common/net", "common/runtime"],
-    "deliver": ["deliver/relay/client_core", "deliver/relay/route", "deliver/queue/retry", "common/store", "common/fulltext", "common/queue",
+    "deliver": ["deliver/relay/client_core", "deliver/relay/route", "deliver/queue/retry", "common/store",
+                "common/fulltext", "common/queue",
                 "common/ledger", "common/directory", "common/smtp", "common/mailauth", "common/sasl", "common/dns", "common/ipc",
                 "common/net", "common/runtime"],
     "imapd": ["imapd/proto", "imapd/pop3/core", "common/store", "common/fulltext", "common/directory", "common/sasl",

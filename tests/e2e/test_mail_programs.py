@@ -104,7 +104,8 @@ account.INBOX:contain_subject('to delete'):delete_messages()
 def muttrc(mailstead, user, folder, **more):
     path = folder / "muttrc"
     settings = {"imap_user": user, "imap_pass": PASSWORD, "smtp_pass": PASSWORD, "from": user, "certificate_file": mailstead.ca,
-                "smtp_url": f"smtps://{user}@localhost:{mailstead.submissions}/", "folder": f"imaps://localhost:{mailstead.imaps}",
+                "smtp_url": f"smtps://{user}@localhost:{mailstead.submissions}/",
+                "folder": f"imaps://localhost:{mailstead.imaps}",
                 "spoolfile": "+INBOX", "record": "", "header_cache": "", "message_cachedir": "", **more}
     path.write_text("".join(f'set {key}="{value}"\n' for key, value in settings.items()) +
                     "set ssl_force_tls=yes use_from=yes delete=yes quit=yes sleep_time=0 confirmappend=no mark_old=no\n")
@@ -115,7 +116,8 @@ def test_neomutt_reads_flags_files_and_sends(mailstead, tmp_path):
     user = mailstead.add_account("neomutt@example.test")
     fill(mailstead, user, "neo flags", "neo files")
     rc = muttrc(mailstead, user, tmp_path)
-    keys = "<limit>~s flags<enter><flag-message><limit>~s files<enter><save-message>=Archive<enter><limit>all<enter><sync-mailbox><quit>"
+    keys = ("<limit>~s flags<enter><flag-message><limit>~s files<enter><save-message>=Archive<enter>"
+            "<limit>all<enter><sync-mailbox><quit>")
     Terminal(["neomutt", "-n", "-F", rc, "-e", f"push '{keys}'"], {"HOME": str(tmp_path)}).ends()
     assert len(uids(mailstead, user, "Archive", "SUBJECT", '"neo files"')) == 1
     assert uids(mailstead, user, "INBOX", "ALL") == uids(mailstead, user, "INBOX", "FLAGGED")
@@ -129,8 +131,8 @@ def test_aerc_reads_flags_files_and_deletes(mailstead, tmp_path):
     fill(mailstead, user, "aerc deletes this", "aerc reads this")  # the newest is at the top
     config = tmp_path / "aerc"
     config.mkdir()
-    (config / "aerc.conf").write_text("[general]\nunsafe-accounts-conf = true\n[ui]\nborder-char-vertical = |\n[viewer]\npager = less\n"
-                                       "[filters]\ntext/plain = cat\n")
+    (config / "aerc.conf").write_text("[general]\nunsafe-accounts-conf = true\n[ui]\nborder-char-vertical = |\n"
+                                       "[viewer]\npager = less\n[filters]\ntext/plain = cat\n")
     (config / "accounts.conf").write_text(f"""[a]
 source = imaps://{user.replace('@', '%40')}:{PASSWORD.replace(' ', '%20')}@localhost:{mailstead.imaps}
 default = INBOX
@@ -143,7 +145,8 @@ copy-to = Sent
     wait_until(lambda: uids(mailstead, user, "INBOX", "FLAGGED"), "aerc to flag the message", interval=0.2)
     aerc.types(":view\r").shows("body-of-aerc-reads-this")
     aerc.types(":close\r:archive flat\r")
-    wait_until(lambda: uids(mailstead, user, "Archive", "SEEN", "FLAGGED", "SUBJECT", "reads"), "aerc to file the message", interval=0.2)
+    wait_until(lambda: uids(mailstead, user, "Archive", "SEEN", "FLAGGED", "SUBJECT", "reads"), "aerc to file the message",
+               interval=0.2)
     aerc.types(":delete-message\r")
     wait_until(lambda: not uids(mailstead, user, "INBOX", "ALL"), "aerc to delete the other message", interval=0.2)
     aerc.types(":quit\r").ends()

@@ -1,5 +1,5 @@
-"""Thunderbird, with its own windows under a virtual display, makes its whole round: it finds the folders, shows what comes, flags,
-files, deletes, searches, writes and sends."""
+"""Thunderbird, with its own windows under a virtual display, makes its whole round: it finds the folders, shows what comes,
+flags, files, deletes, searches, writes and sends."""
 
 import json
 import os
@@ -22,7 +22,8 @@ def preferences(stack, port):
     return {
         "mail.accountmanager.accounts": "account1", "mail.accountmanager.defaultaccount": "account1",
         "mail.account.account1.server": "server1", "mail.account.account1.identities": "id1",
-        "mail.identity.id1.useremail": stack.address, "mail.identity.id1.fullName": "You", "mail.identity.id1.smtpServer": "smtp1",
+        "mail.identity.id1.useremail": stack.address, "mail.identity.id1.fullName": "You",
+        "mail.identity.id1.smtpServer": "smtp1",
         "mail.identity.id1.valid": True, "mail.identity.id1.compose_html": False,
         "mail.server.server1.type": "imap", "mail.server.server1.hostname": "localhost", "mail.server.server1.port": stack.imaps,
         "mail.server.server1.userName": stack.address, "mail.server.server1.socketType": tls,
@@ -69,7 +70,8 @@ def thunderbird(mailstead, tmp_path_factory):
         await until("all folders", () => named("Trash"));""", mailstead.address, PASSWORD)
     yield remote
     if PICTURES:
-        subprocess.run(["import", "-display", ":71", "-window", "root", str(pathlib.Path(PICTURES) / "thunderbird.png")], check=False)
+        picture = pathlib.Path(PICTURES) / "thunderbird.png"
+        subprocess.run(["import", "-display", ":71", "-window", "root", str(picture)], check=False)
     program.stop()
     display.stop()
 
@@ -111,7 +113,8 @@ def test_stars_and_tags_reach_the_server(thunderbird, mailstead):
         const one = await select(flagged("Inbox"), "to mark");
         main().goDoCommand("cmd_markAsFlagged");
         flagged("Inbox").addKeywordsToMessages([one], "$label1");""")
-    wait_until(lambda: found(mailstead, "INBOX", "FLAGGED", "KEYWORD", "$label1", "SUBJECT", '"to mark"'), "star and tag", interval=0.2)
+    wait_until(lambda: found(mailstead, "INBOX", "FLAGGED", "KEYWORD", "$label1", "SUBJECT", '"to mark"'), "star and tag",
+               interval=0.2)
 
 
 def test_messages_move_to_a_new_folder_and_to_trash(thunderbird, mailstead):

@@ -12,7 +12,7 @@ const until = async (what, condition) => {
   for (;;) {
     let value; try { value = await condition(); } catch (error) { value = null; }
     if (value) return value;
-    if (Date.now() > end) throw new Error("waited in vain for " + what + " among " + root().descendants.map(one => one.name + "=" + one.flags));
+    if (Date.now() > end) throw new Error("waited in vain for " + what);
     await new Promise(go => later(go, 100));
   }
 };
@@ -26,7 +26,10 @@ const select = async (folder, subject) => {
   if (pane().gFolder != folder) pane().displayFolder(folder.URI);
   folder.updateFolder(main().msgWindow);
   const found = await until(subject, () => message(folder, subject));
-  const row = await until("its row", () => { const at = pane().gDBView.findIndexOfMsgHdr(found, true); return at < 2 ** 31 ? [at] : null; });
+  const row = await until("its row", () => {
+    const at = pane().gDBView.findIndexOfMsgHdr(found, true);
+    return at < 2 ** 31 ? [at] : null;
+  });
   pane().threadTree.selectedIndex = row[0];
   return found;
 };
