@@ -20,7 +20,7 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   add_compile_options(-Wno-restrict)
   # And takes Asio's aligned allocation of coroutine frames, once inlined, for a mismatched pair.
-  add_compile_options(-Wno-mismatched-new-delete)
+  add_compile_options(-Wno-mismatched-new-delete -Wno-free-nonheap-object)
 endif()
 add_compile_definitions(_GNU_SOURCE)
 
