@@ -39,11 +39,18 @@ Result<RecoveryReport> Recovery::run() {
 Result<void> Recovery::read_journal() {
     TRY_VOID(journal_.scan([this](std::string payload) { frames_.push_back(std::move(payload)); }));
     next_batch_ = std::max<std::uint64_t>(1, journal_.control().next_batch);
+    std::uint64_t highest = 0;
     for (const std::string& frame : frames_) {
         auto record = decode_record(frame);
         if (!record) return permanent_error("the journal was written by another version of Mailstead");
         if (record->kind == Record::Kind::revoke) revoked_.insert(record->batch);
-        if (record->kind == Record::Kind::batch) ++report_.batches_found;
+        if (record->kind == Record::Kind::batch) {
+            // Numbers rise. One that does not is the copy of a batch above: a recovery journaled it anew and
+            // was ended before the journal began with the copies. Both would be applied.
+            if (record->batch <= highest) continue;
+            highest = record->batch;
+            ++report_.batches_found;
+        }
         next_batch_ = std::max(next_batch_, record->batch + 1);
         records_.push_back(std::move(*record));
     }

@@ -109,6 +109,62 @@ private:
     int left_;
 };
 
+// Dies instead of its `nth` durable write.
+class DyingWrites : public FileLayer {
+public:
+    explicit DyingWrites(int nth) : left_(nth) {}
+    int write_durably(int fd, std::string_view bytes, std::uint64_t offset) override {
+        if (--left_ == 0) ::_exit(9);
+        return FileLayer::write_durably(fd, bytes, offset);
+    }
+
+private:
+    int left_;
+};
+
+template <class Files>
+int run_to_death(const fs::path& root, int nth, const std::vector<const char*>& tokens) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ToyParticipant toys;
+        Files files(nth);
+        Engine engine(small_options(root), &files);
+        engine.add("account", toys);
+        if (!engine.start()) ::_exit(1);
+        for (const char* token : tokens) {
+            Transaction transaction;
+            transaction.parts = {{"account/1", std::string("add ") + token + " 0", {}},
+                                 {"account/2", std::string("add ") + token + " 0", {}}};
+            transaction.files.push_back(message_file(root / "spool", token));
+            engine.submit_and_wait(std::move(transaction));
+        }
+        ::_exit(2);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+}
+
+TEST(CommitKill, RecoveryThatIsKilledItselfAppliesNothingTwice) {
+    bool died_in_recovery = false;
+    for (int nth = 1; nth <= 6; ++nth) {
+        TemporaryFolder folder;
+        const fs::path root = folder.path() / "data";
+        ASSERT_EQ(run_to_death<DyingFiles>(root, 1, {"first", "last"}), 9);
+        died_in_recovery = run_to_death<DyingWrites>(root, nth, {}) == 9 || died_in_recovery;
+        ToyParticipant toys;
+        Engine engine(small_options(root));
+        engine.add("account", toys);
+        ASSERT_TRUE(engine.start());
+        for (const char* account : {"1", "2"}) {
+            std::multiset<std::string> tokens;
+            for (const auto& [number, token] : toy_content(root, account).entries) tokens.insert(token);
+            EXPECT_EQ(tokens, (std::multiset<std::string>{"first", "last"})) << account << ", write " << nth;
+        }
+    }
+    EXPECT_TRUE(died_in_recovery);
+}
+
 TEST(CommitKill, JournaledButNotCommittedIsRolledForward) {
     for (const std::size_t size : {std::size_t{5}, std::size_t{400'000}}) {
         for (const int nth : {1, 2}) {
