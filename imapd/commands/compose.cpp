@@ -8,8 +8,10 @@
 #include "common/mime/message.h"
 #include "common/mime/message_text.h"
 #include "common/runtime/offload.h"
+#include "imapd/commands/content.h"
 #include "imapd/commands/mapped_file.h"
 #include "imapd/proto/imap_url.h"
+#include "imapd/session/file_bytes.h"
 
 namespace mailstead::imapd::commands {
 namespace {
@@ -54,16 +56,6 @@ Reply no_room() {
 
 // ---- on the pool
 
-bool write_all(int fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        bytes.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return true;
-}
-
 // Through memory, where the file systems cannot do it themselves.
 bool copy_by_hand(int from, std::uint64_t at, std::uint64_t size, int to) {
     std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(size, kCopied)), '\0');
@@ -72,7 +64,7 @@ bool copy_by_hand(int from, std::uint64_t at, std::uint64_t size, int to) {
             ::pread(from, piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(size, piece.size())),
                     static_cast<off_t>(at));
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0 || !write_all(to, std::string_view(piece).substr(0, static_cast<std::size_t>(n))))
+        if (n <= 0 || !write_file_bytes(to, std::string_view(piece).substr(0, static_cast<std::size_t>(n))))
             return false;
         at += static_cast<std::uint64_t>(n);
         size -= static_cast<std::uint64_t>(n);
@@ -110,19 +102,6 @@ std::string_view cut(std::string_view bytes, const std::optional<proto::Partial>
     return bytes.substr(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
 }
 
-mime::SectionText text_of(const Section& section) {
-    switch (section.text) {
-        case Section::Text::content:
-            return mime::SectionText::content;
-        case Section::Text::mime:
-            return mime::SectionText::mime;
-        case Section::Text::text:
-            return mime::SectionText::text;
-        default:
-            return mime::SectionText::header;
-    }
-}
-
 bool is_fields(const Section& section) {
     return section.text == Section::Text::header_fields || section.text == Section::Text::header_fields_not;
 }
@@ -141,12 +120,12 @@ Copied write_bytes(std::string_view bytes, const Source& source, std::uint64_t r
     bytes = cut(bytes, source.partial);
     if (bytes.size() > room) return Copied::too_big;
     written = bytes.size();
-    return write_all(to, bytes) ? Copied::done : Copied::failed;
+    return write_file_bytes(to, bytes) ? Copied::done : Copied::failed;
 }
 
 Copied write_section(const mime::Message& message, const Source& source, std::uint64_t room, int to,
                      std::uint64_t& written) {
-    const auto range = message.tree().find_section(source.section.part, text_of(source.section));
+    const auto range = message.tree().find_section(source.section.part, section_text(source.section.text));
     if (!range) return Copied::no_such_section;
     return write_bytes(message.view(*range), source, room, to, written);
 }
@@ -200,7 +179,7 @@ std::optional<mime::ByteRange> known_range(const store::Snapshot& snapshot, cons
         return mime::ByteRange{0, header};
     }
     const auto parts = cached->parts();
-    return parts ? parts->find_section(section.part, text_of(section)) : std::nullopt;
+    return parts ? parts->find_section(section.part, section_text(section.text)) : std::nullopt;
 }
 
 std::shared_ptr<const Source> find_in(const Place& place, proto::ImapUrl& url) {

@@ -60,19 +60,6 @@ net::Task<bool> append_parsed(Session& session, const Content& content) {
 
 // ---- on the pool
 
-mime::SectionText section_text(Section::Text text) {
-    switch (text) {
-        case Section::Text::content:
-            return mime::SectionText::content;
-        case Section::Text::mime:
-            return mime::SectionText::mime;
-        case Section::Text::text:
-            return mime::SectionText::text;
-        default:
-            return mime::SectionText::header;
-    }
-}
-
 void write_section_value(std::string& out, const FetchItem& item, const mime::Message& message) {
     const auto range = message.tree().find_section(item.section.part, section_text(item.section.text));
     if (!range) {
@@ -141,6 +128,19 @@ void write_value(Worked& worked, const FetchItem& item, const mime::Message& mes
 }
 
 }  // namespace
+
+mime::SectionText section_text(Section::Text text) {
+    switch (text) {
+        case Section::Text::content:
+            return mime::SectionText::content;
+        case Section::Text::mime:
+            return mime::SectionText::mime;
+        case Section::Text::text:
+            return mime::SectionText::text;
+        default:
+            return mime::SectionText::header;
+    }
+}
 
 void write_bytes(std::string& out, const FetchItem& item, std::string_view bytes) {
     if (item.partial) {

@@ -45,6 +45,9 @@ struct Worked {
 // Maps and parses the file: not on an io thread.
 Worked work_out(const proto::FetchItem& item, const store::OpenMessage& file, proto::Utf8 utf8);
 
+// The parser's word for what a section names of a part; header for HEADER.FIELDS.
+mime::SectionText section_text(proto::Section::Text text);
+
 // The value of a HEADER.FIELDS item: literal head and fields of `header`.
 void write_fields(std::string& out, const proto::FetchItem& item, std::string_view header);
 // A string as literal or "", cut by the item's partial.

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <sys/uio.h>
+#include <unistd.h>
 
 namespace mailstead::imapd {
 namespace {
@@ -34,6 +35,16 @@ net::Task<std::size_t> append_file_bytes(runtime::OffloadPool& pool, int fd, std
         done += co_await runtime::offload_or_run(pool, job);
     }
     co_return done;
+}
+
+bool write_file_bytes(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
 }
 
 }  // namespace mailstead::imapd

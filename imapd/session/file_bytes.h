@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/net/task.h"
 #include "common/runtime/offload.h"
@@ -17,5 +18,8 @@ inline constexpr std::size_t kPiece = 256 * 1024;
 // has `size` more bytes in any case.
 net::Task<std::size_t> append_file_bytes(runtime::OffloadPool& pool, int fd, std::uint64_t offset,
                                          std::size_t size, std::string& out);
+
+// Appends to the file, all or an error: false when there is no room, or the disk fails.
+bool write_file_bytes(int fd, std::string_view bytes);
 
 }  // namespace mailstead::imapd

@@ -10,6 +10,7 @@
 #include "imapd/commands/live_search.h"
 #include "imapd/commands/table.h"
 #include "imapd/proto/response.h"
+#include "imapd/session/file_bytes.h"
 
 namespace mailstead::imapd {
 
@@ -33,16 +34,6 @@ Reply rejection(Framer::Rejection why) {
         default:
             return {Condition::bad, "", "Command too long"};
     }
-}
-
-bool write_fully(int fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        bytes.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return true;
 }
 
 }  // namespace
@@ -336,7 +327,7 @@ void Session::on_chunk() {
     Intake::File& file = intake.files.back();
     if (chunk.find('\0') != std::string_view::npos) {
         intake.refusal = no("The message holds NUL bytes", "UNKNOWN-CTE");  // RFC 3516, 4.4
-    } else if (!write_fully(file.descriptor.get(), chunk)) {
+    } else if (!write_file_bytes(file.descriptor.get(), chunk)) {
         intake.refusal = no("No room for the message now", "UNAVAILABLE");
     }
     file.size += chunk.size();
