@@ -3,17 +3,18 @@
 #include <chrono>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "common/net/task_group.h"
+#include "common/runtime/offload.h"
 #include "imapd/session/session.h"
 
 namespace mailstead::imapd::commands {
 namespace {
 
-constexpr std::chrono::milliseconds kSlice{20};
-constexpr std::size_t kMessagesBetweenLooks = 64;  // at the clock
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kFirstLook{2};  // on the session's thread, where others wait
+constexpr std::chrono::milliseconds kRound{40};
+constexpr unsigned kMessagesBetweenLooks = 64;     // at the clock
 constexpr std::uint64_t kHeaderRead = 256 * 1024;  // of a message that the index has no record of
 
 // The record made anew from the message's header; empty when the file is gone.
@@ -27,56 +28,74 @@ std::string make_record(const store::Snapshot& snapshot, MailboxId mailbox,
     return store::build_fetch_cache(bytes);
 }
 
-void visit_cached(const store::Snapshot& snapshot, MailboxId mailbox, const store::MessageInfo& message,
-                  MessageVisitor visit) {
-    const auto cached = snapshot.cached(message.message);
-    if (cached) return visit(message, &*cached);
-    std::string record = make_record(snapshot, mailbox, message);
-    if (record.empty()) record = store::build_fetch_cache(std::string_view());
-    const auto made = store::CachedMessage::read(record);
-    visit(message, made ? &*made : nullptr);
-}
+class Walk {
+public:
+    Walk(const SearchScope& scope, WalkNeeds needs, MessageVisitor visit)
+        : scope_(scope), needs_(needs), visit_(visit) {}
 
-// Removes from `left` what was visited.
-store::Outcome<void> walk_slice(const SearchScope& scope, store::UidSet& left, WalkNeeds needs,
-                                MessageVisitor visit) {
-    TRY(now, scope.snapshot());
-    const auto end = std::chrono::steady_clock::now() + kSlice;
-    std::size_t looked_at = 0;
-    bool pause = false;
-    Uid last;
-    const auto each = [&](const store::MessageInfo& message) {
-        last = message.uid;
-        if (needs == WalkNeeds::cache) {
-            visit_cached(now, scope.mailbox, message, visit);
+    // Visits messages until `time` is over, and removes them from `left`.
+    store::Outcome<void> run(store::UidSet& left, Clock::duration time) {
+        const auto end = Clock::now() + time;
+        TRY(now, scope_.snapshot());
+        unsigned looked_at = 0;
+        bool pause = false;
+        Uid last;
+        const auto each = [&](const store::MessageInfo& message) {
+            last = message.uid;
+            visit(now, message);
+            pause = ++looked_at % kMessagesBetweenLooks == 0 && Clock::now() >= end;
+            return !pause;
+        };
+        TRY_VOID(now.messages(scope_.mailbox, left, each));
+        if (pause) {
+            left.remove(store::UidRange{1, last.value});
         } else {
-            visit(message, nullptr);
+            left.clear();
         }
-        pause = ++looked_at % kMessagesBetweenLooks == 0 && std::chrono::steady_clock::now() > end;
-        return !pause;
-    };
-    TRY_VOID(now.messages(scope.mailbox, left, each));
-    if (pause) {
-        left.remove(store::UidRange{1, last.value});
-    } else {
-        left.clear();
+        return store::Outcome<void>();
     }
-    return store::Outcome<void>();
-}
+
+private:
+    void visit(const store::Snapshot& now, const store::MessageInfo& message) {
+        if (needs_ == WalkNeeds::entry) return visit_(WalkedMessage{message});
+        if (needs_ == WalkNeeds::header) {
+            if (const auto header = now.header(message.message))
+                return visit_(WalkedMessage{message, &*header, nullptr});
+        }
+        if (const auto cached = now.cached(message.message)) return visit_record(message, *cached);
+        std::string made = make_record(now, scope_.mailbox, message);
+        if (made.empty()) made = store::build_fetch_cache(std::string_view());
+        if (const auto cached = store::CachedMessage::read(made)) visit_record(message, *cached);
+    }
+    void visit_record(const store::MessageInfo& message, const store::CachedMessage& cached) {
+        if (needs_ == WalkNeeds::cache) return visit_(WalkedMessage{message, nullptr, &cached});
+        const std::string made = store::build_header_record(cached);
+        if (const auto header = store::HeaderRecord::read(made))
+            visit_(WalkedMessage{message, &*header, nullptr});
+    }
+
+    const SearchScope& scope_;
+    const WalkNeeds needs_;
+    const MessageVisitor visit_;
+};
 
 }  // namespace
 
 net::Task<store::Outcome<void>> walk_messages(Session& session, SearchScope scope, store::UidSet left,
                                               WalkNeeds needs, MessageVisitor visit) {
-    while (!left.empty()) {
-        const auto done = walk_slice(scope, left, needs, visit);
-        if (!done) co_return done.error();
-        if (left.empty()) break;
-        co_await boost::asio::post(session.connection.stream().context(), boost::asio::use_awaitable);
+    Walk walk(scope, needs, visit);
+    store::Outcome<void> done = walk.run(left, kFirstLook);
+    const auto round = [&] {
+        done = walk.run(left, kRound);
+        return done && !left.empty();
+    };
+    bool more = done && !left.empty();
+    while (more) {
+        more = co_await runtime::offload_or_run(session.backend.pool(), round);
         const bool stopping = co_await net::stop_requested();
         if (stopping) break;
     }
-    co_return store::Outcome<void>();
+    co_return done;
 }
 
 }  // namespace mailstead::imapd::commands

@@ -21,10 +21,10 @@ net::Task<store::Outcome<void>> complete_texts(Session& session, SearchScope sco
     store::UidSet uids;
     for (const std::uint32_t n : numbers) uids.add(Uid(keys.uid(n)));
     auto at = numbers.begin();
-    const auto visit = [&](const store::MessageInfo& message, const store::CachedMessage* cached) {
-        while (at != numbers.end() && keys.uid(*at) < message.uid.value) ++at;
-        if (at != numbers.end() && keys.uid(*at) == message.uid.value && cached != nullptr)
-            keys.complete(*at, *cached);
+    const auto visit = [&](const WalkedMessage& message) {
+        const std::uint32_t uid = message.info.uid.value;
+        while (at != numbers.end() && keys.uid(*at) < uid) ++at;
+        if (at != numbers.end() && keys.uid(*at) == uid) keys.complete(*at, *message.cached);
     };
     co_return co_await walk_messages(session, scope, std::move(uids), WalkNeeds::cache, visit);
 }
@@ -71,11 +71,15 @@ store::Outcome<ModSeq> mod_seq_of(const SearchScope& scope, const proto::SearchR
 
 net::Task<store::Outcome<void>> collect_sort_keys(Session& session, SearchScope scope, store::UidSet uids,
                                                   const std::vector<FuzzyTerm>* terms, SortKeys& keys) {
-    const auto visit = [&](const store::MessageInfo& message, const store::CachedMessage* cached) {
-        const bool scored = terms != nullptr && cached != nullptr;
-        keys.add(message, cached, scored ? relevancy_of(*terms, *cached) : std::uint8_t{1});
+    const auto visit = [&](const WalkedMessage& message) {
+        if (terms != nullptr) {
+            keys.add(message.info, message.cached, relevancy_of(*terms, *message.cached));
+        } else {
+            keys.add(message.info, message.header, 1);
+        }
     };
-    const WalkNeeds needs = keys.needs_cache() || terms != nullptr ? WalkNeeds::cache : WalkNeeds::index;
+    const WalkNeeds unscored = keys.needs_header() ? WalkNeeds::header : WalkNeeds::entry;
+    const WalkNeeds needs = terms != nullptr ? WalkNeeds::cache : unscored;
     const auto done = co_await walk_messages(session, scope, std::move(uids), needs, visit);
     if (!done) co_return done.error();
     co_return co_await complete_texts(session, scope, keys);

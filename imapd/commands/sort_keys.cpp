@@ -46,30 +46,32 @@ std::string display_of(const mime::ListedAddress& address) {
     return shown;
 }
 
+// As the index holds it, cut.
+template <class Record>
+std::string_view sort_text(SortKey key, const Record& record) {
+    switch (key) {
+        case SortKey::subject:
+            return record.base_subject();
+        case SortKey::from:
+            return record.from_key();
+        case SortKey::to:
+            return record.to_key();
+        case SortKey::cc:
+            return record.cc_key();
+        case SortKey::display_from:
+            return record.from_display();
+        case SortKey::display_to:
+            return record.to_display();
+        default:
+            return {};
+    }
+}
+
 }  // namespace
 
 bool is_text(SortKey key) {
     return key != SortKey::arrival && key != SortKey::date && key != SortKey::size &&
            key != SortKey::relevancy;
-}
-
-std::string_view sort_text(SortKey key, const store::CachedMessage& cached) {
-    switch (key) {
-        case SortKey::subject:
-            return cached.base_subject();
-        case SortKey::from:
-            return cached.from_key();
-        case SortKey::to:
-            return cached.to_key();
-        case SortKey::cc:
-            return cached.cc_key();
-        case SortKey::display_from:
-            return cached.from_display();
-        case SortKey::display_to:
-            return cached.to_display();
-        default:
-            return {};
-    }
 }
 
 std::string whole_sort_text(SortKey key, const store::CachedMessage& cached) {
@@ -93,10 +95,7 @@ std::string whole_sort_text(SortKey key, const store::CachedMessage& cached) {
     return folded;
 }
 
-std::int64_t sent_date(const store::MessageInfo& message, const store::CachedMessage* cached) {
-    if (cached != nullptr) {
-        if (const auto sent = cached->sent_date()) return sent->utc_seconds;
-    }
+std::int64_t arrival_date(const store::MessageInfo& message) {
     return std::chrono::floor<std::chrono::seconds>(message.internal_date).time_since_epoch().count();
 }
 
@@ -108,7 +107,7 @@ SortKeys::SortKeys(std::vector<proto::SortCriterion> criteria) {
         if (again) continue;
         criteria_.push_back(criterion);
         text_of_.push_back(is_text(criterion.key) ? text_count_++ : kNoText);
-        needs_cache_ = needs_cache_ || is_text(criterion.key) || criterion.key == SortKey::date;
+        needs_header_ = needs_header_ || is_text(criterion.key) || criterion.key == SortKey::date;
     }
 }
 
@@ -119,17 +118,18 @@ void SortKeys::reserve(std::size_t messages) {
     places_.reserve(messages * text_count_);
 }
 
-std::uint64_t SortKeys::number(SortKey key, const store::MessageInfo& message,
-                               const store::CachedMessage* cached, std::uint8_t relevancy) const {
+template <class Record>
+std::uint64_t SortKeys::number(SortKey key, const store::MessageInfo& message, const Record* record,
+                               std::uint8_t relevancy) {
     switch (key) {
         case SortKey::size:
             return message.size;
         case SortKey::relevancy:
             return 255u - relevancy;  // RFC 6203, 6: the highest score comes first
         case SortKey::date:
-            return ordered(sent_date(message, cached));
+            return ordered(record == nullptr ? arrival_date(message) : sent_date(message, *record));
         default:
-            return ordered(sent_date(message, nullptr));
+            return ordered(arrival_date(message));
     }
 }
 
@@ -148,24 +148,27 @@ std::uint64_t SortKeys::prefix(std::size_t criterion, std::string_view text) con
     return criteria_[criterion].reverse ? ~value : value;
 }
 
-void SortKeys::add(const store::MessageInfo& message, const store::CachedMessage* cached,
-                   std::uint8_t relevancy) {
+template <class Record>
+void SortKeys::add(const store::MessageInfo& message, const Record* record, std::uint8_t relevancy) {
     uids_.push_back(message.uid.value);
     relevancy_.push_back(relevancy);
     whole_.push_back(false);
     for (std::size_t c = 0; c < criteria_.size(); ++c) {
         const proto::SortCriterion criterion = criteria_[c];
         if (text_of_[c] == kNoText) {
-            const std::uint64_t value = number(criterion.key, message, cached, relevancy);
+            const std::uint64_t value = number(criterion.key, message, record, relevancy);
             values_.push_back(criterion.reverse ? ~value : value);
             continue;
         }
         const std::string_view text =
-            cached == nullptr ? std::string_view() : sort_text(criterion.key, *cached);
+            record == nullptr ? std::string_view() : sort_text(criterion.key, *record);
         values_.push_back(prefix(c, text));
         places_.push_back(keep(text));
     }
 }
+
+template void SortKeys::add(const store::MessageInfo&, const store::HeaderRecord*, std::uint8_t);
+template void SortKeys::add(const store::MessageInfo&, const store::CachedMessage*, std::uint8_t);
 
 std::vector<std::uint32_t> SortKeys::undecided() const {
     std::vector<std::uint32_t> found;

@@ -13,10 +13,6 @@ namespace {
 // Fewer are threaded at once.
 constexpr std::size_t kOffloadFrom = 5'000;
 
-std::int64_t seconds(Time time) {
-    return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-}
-
 // Subjects that were cut and begin alike get their whole texts: threads are told apart by them.
 net::Task<store::Outcome<void>> complete_subjects(Session& session, SearchScope scope, ThreadInput& input) {
     std::vector<std::uint32_t> cut;
@@ -37,10 +33,11 @@ net::Task<store::Outcome<void>> complete_subjects(Session& session, SearchScope 
     store::UidSet uids;
     for (const std::uint32_t n : alike) uids.add(Uid(input.message(n).uid));
     auto at = alike.begin();
-    const auto visit = [&](const store::MessageInfo& message, const store::CachedMessage* cached) {
-        while (at != alike.end() && input.message(*at).uid < message.uid.value) ++at;
-        if (at != alike.end() && input.message(*at).uid == message.uid.value && cached != nullptr)
-            input.replace_subject(*at, whole_sort_text(proto::SortKey::subject, *cached));
+    const auto visit = [&](const WalkedMessage& message) {
+        const std::uint32_t uid = message.info.uid.value;
+        while (at != alike.end() && input.message(*at).uid < uid) ++at;
+        if (at != alike.end() && input.message(*at).uid == uid)
+            input.replace_subject(*at, whole_sort_text(proto::SortKey::subject, *message.cached));
     };
     co_return co_await walk_messages(session, scope, std::move(uids), WalkNeeds::cache, visit);
 }
@@ -49,20 +46,23 @@ net::Task<store::Outcome<void>> collect(Session& session, SearchScope scope, sto
                                         bool references, ThreadInput& input) {
     input.reserve(static_cast<std::size_t>(uids.count()));
     std::vector<std::uint64_t> hashes;
-    const auto visit = [&](const store::MessageInfo& message, const store::CachedMessage* cached) {
+    const auto visit = [&](const WalkedMessage& message) {
         ThreadInput::Message one;
-        one.uid = message.uid.value;
-        one.sent = sent_date(message, cached);
-        one.arrival = seconds(message.internal_date);
+        one.uid = message.info.uid.value;
+        one.arrival = arrival_date(message.info);
         hashes.clear();
-        if (references && cached != nullptr) {
-            one.id = cached->message_id_hash();
-            one.is_reply = cached->is_reply_or_forward();
-            hashes = cached->reference_hashes();
+        if (!references) {
+            one.sent = sent_date(message.info, *message.header);
+            return input.add(one, message.header->base_subject(), hashes);
         }
-        input.add(one, cached == nullptr ? std::string_view() : cached->base_subject(), hashes);
+        one.sent = sent_date(message.info, *message.cached);
+        one.id = message.cached->message_id_hash();
+        one.is_reply = message.cached->is_reply_or_forward();
+        hashes = message.cached->reference_hashes();
+        input.add(one, message.cached->base_subject(), hashes);
     };
-    const auto done = co_await walk_messages(session, scope, std::move(uids), WalkNeeds::cache, visit);
+    const WalkNeeds needs = references ? WalkNeeds::cache : WalkNeeds::header;
+    const auto done = co_await walk_messages(session, scope, std::move(uids), needs, visit);
     if (!done) co_return done.error();
     co_return co_await complete_subjects(session, scope, input);
 }

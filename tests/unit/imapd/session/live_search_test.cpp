@@ -242,7 +242,7 @@ TEST(ImapLiveOrder, RecordsAreReusedAndForgotten) {
     for (std::uint32_t uid = 1; uid <= 3000; ++uid) {
         message.uid = Uid(uid);
         message.size = 10'000 - uid;
-        keys.add(message, nullptr, 1);
+        keys.add<store::HeaderRecord>(message, nullptr, 1);
     }
     auto sorted = keys.sorted();
     LiveOrder order(std::move(keys), std::move(sorted));

@@ -26,8 +26,9 @@ public:
     std::vector<std::uint32_t> order(std::vector<SortCriterion> criteria) const {
         SortKeys keys(std::move(criteria));
         for (std::size_t n = 0; n < infos_.size(); ++n) {
-            const auto cached = store::CachedMessage::read(records_[n]);
-            keys.add(infos_[n], &*cached, 1);
+            const std::string record = store::build_header_record(*store::CachedMessage::read(records_[n]));
+            const auto header = store::HeaderRecord::read(record);
+            keys.add(infos_[n], &*header, 1);
         }
         for (const std::uint32_t n : keys.undecided())
             keys.complete(n, *store::CachedMessage::read(records_[n]));
