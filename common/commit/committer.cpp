@@ -152,6 +152,7 @@ std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     } else {
         work_.wait(lock, anything);
     }
+    await_company(lock);
     std::vector<std::unique_ptr<Waiting>> batch;
     std::size_t bytes = 0;
     while (!queue_.empty() && batch.size() < options_.max_batch_transactions) {
@@ -162,6 +163,15 @@ std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     }
     stopping = stopping_ && admitted_ == 0 && batch.empty();
     return batch;
+}
+
+void Committer::await_company(std::unique_lock<std::mutex>& lock) {
+    const std::size_t before = queue_.size();
+    const std::size_t wanted = std::min(company_.expected(), options_.max_batch_transactions);
+    const auto patience = stopping_ || before >= wanted ? Company::Duration() : company_.patience(before);
+    if (patience == Company::Duration()) return;
+    work_.wait_for(lock, patience, [&] { return queue_.size() >= wanted || stopping_; });
+    company_.waited(before, queue_.size());
 }
 
 void Committer::handle_requests() {
@@ -235,6 +245,10 @@ void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {
     if (!short_of_space_) set_accepting(true, "");
     ++batches_;
     transactions_ += batch.transactions();
+    {
+        const std::lock_guard lock(mutex_);
+        company_.answered(batch.transactions(), queue_.size());
+    }
     batch.answer();
 }
 
@@ -283,7 +297,10 @@ Result<void> Committer::append(const Record& record) {
     frame_.clear();
     encode_record(frame_, record);
     TRY_VOID(make_room(frame_.payload_size()));
-    return journal_->append(frame_);
+    const auto begun = Clock::now();
+    const Result<void> appended = journal_->append(frame_);
+    company_.flushed(Clock::now() - begun);
+    return appended;
 }
 
 Result<void> Committer::make_room(std::size_t payload_size) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/commit/batch.h"
+#include "common/commit/company.h"
 #include "common/commit/holdings.h"
 #include "common/commit/journal.h"
 #include "common/commit/preparer.h"
@@ -45,6 +46,7 @@ private:
     // The thread.
     void run();
     std::vector<std::unique_ptr<Waiting>> next_batch(bool& stopping);
+    void await_company(std::unique_lock<std::mutex>& lock);
     void handle_requests();
     void commit_batch(std::vector<std::unique_ptr<Waiting>> waiting);
     std::vector<std::unique_ptr<Waiting>> refuse_for_lack_of_space(
@@ -94,6 +96,7 @@ private:
 
     // The thread's own.
     FrameBuffer frame_;
+    Company company_;
     std::uint64_t next_batch_number_ = 1;
     bool checkpointing_ = false;
     bool sync_failed_ = false;

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kSettle = 2s;            // after a change, until the messages are counted
+constexpr auto kSettle = 5s;            // without a change, until the messages are counted
 constexpr auto kAtStart = 10s;          // until accounts are looked at that may be behind from before
 constexpr auto kLongest = 10min;        // that a message waits for company
 constexpr auto kAfterFailure = 15min;   // a full disk, most likely
@@ -52,11 +52,15 @@ void TextIndexer::changed(AccountId account) {
     bool sooner = false;
     {
         const std::lock_guard lock(mutex_);
-        const auto [entry, added] = waiting_.emplace(account, Waiting{at, at + kSettle});
+        const auto [place, added] = waiting_.emplace(account, Waiting{at, at + kSettle});
+        Waiting& waiting = place->second;
+        const auto latest = waiting.since + kLongest;
         sooner = added;
-        if (entry->second.look > at + kSettle && entry->second.look <= entry->second.since + kLongest) {
-            entry->second.look = at + kSettle;
-            sooner = true;
+        // Later than that is a pause after a failure.
+        if (!added && waiting.look <= latest) {
+            const auto look = std::min(at + kSettle, latest);
+            sooner = look < waiting.look;
+            waiting.look = look;
         }
     }
     if (sooner) wake_.notify_one();
@@ -69,7 +73,7 @@ void TextIndexer::find_accounts() {
     const std::lock_guard lock(mutex_);
     for (const auto& entry : std::filesystem::directory_iterator(data_dir_ / "accounts", error)) {
         const auto id = text::parse_number<std::uint32_t>(entry.path().filename().string());
-        if (id) waiting_.emplace(AccountId(*id), Waiting{at - kLongest, at + kAtStart});
+        if (id) waiting_.emplace(AccountId(*id), Waiting{at, at + kAtStart});
     }
 }
 

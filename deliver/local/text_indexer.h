@@ -14,8 +14,9 @@
 
 namespace mailstead::deliver {
 
-// One thread of low priority. A few messages wait for company, since a commit costs flushes and searches read
-// the last messages themselves; an account that fell far behind is brought up at once.
+// One thread of low priority. An account has its turn when nothing has come for some seconds, so that an
+// import is not slowed down; a few messages wait for company, since a commit costs flushes and searches read
+// the last messages themselves.
 class TextIndexer {
 public:
     // `reader` outlives it.
