@@ -12,12 +12,25 @@ bool SpoolError::disk_full() const {
     return error_number == ENOSPC || error_number == EDQUOT;
 }
 
-Spool::Spool(Spool&& other) noexcept : folder_(std::move(other.folder_)), min_free_(other.min_free_) {}
+Spool::Spool(Spool&& other) noexcept
+    : folder_(std::move(other.folder_)), min_free_(other.min_free_), free_(other.free_.load()) {}
 
 Result<Spool> Spool::open(const std::filesystem::path& folder, std::uint64_t min_free) {
     FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) return transient_error("cannot open " + folder.string() + ": " + std::strerror(errno));
-    return Spool(std::move(fd), min_free);
+    Spool spool(std::move(fd), min_free);
+    // Known from the start: whoever finds another asking relies on it.
+    if (!spool.measure())
+        return transient_error("cannot ask how much room " + folder.string() +
+                               " has: " + std::strerror(errno));
+    return spool;
+}
+
+bool Spool::measure() const {
+    struct statvfs facts {};
+    if (::fstatvfs(folder_.get(), &facts) != 0) return false;
+    free_.store(facts.f_bavail * facts.f_frsize, std::memory_order_relaxed);
+    return true;
 }
 
 Result<FileDescriptor, SpoolError> Spool::create() const {
@@ -30,10 +43,7 @@ bool Spool::has_room(std::uint64_t octets) const {
     using std::chrono::steady_clock;
     const std::int64_t second =
         std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now().time_since_epoch()).count();
-    if (asked_at_.exchange(second, std::memory_order_relaxed) != second) {
-        struct statvfs facts {};
-        if (::fstatvfs(folder_.get(), &facts) == 0) free_ = facts.f_bavail * facts.f_frsize;
-    }
+    if (asked_at_.exchange(second, std::memory_order_relaxed) != second) measure();
     return free_.load(std::memory_order_relaxed) >= min_free_ + octets;
 }
 

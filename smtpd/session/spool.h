@@ -34,6 +34,7 @@ public:
 
 private:
     Spool(FileDescriptor folder, std::uint64_t min_free) : folder_(std::move(folder)), min_free_(min_free) {}
+    bool measure() const;
     FileDescriptor folder_;
     std::uint64_t min_free_;
     mutable std::atomic<std::int64_t> asked_at_{-1};  // seconds of the steady clock

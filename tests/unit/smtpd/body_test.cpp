@@ -1,6 +1,8 @@
 #include "smtpd/session/body.h"
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -108,6 +110,25 @@ TEST_F(SmtpBody, IntakeKeepsNothingAfterAFault) {
     EXPECT_TRUE(intake.data_done());
     EXPECT_EQ(intake.fault(), smtp::BodyFault::header_too_large);
     EXPECT_LT(intake.body().size(), 1000u);
+}
+
+// Whoever asks while another is still asking the file system for the first time.
+TEST(SmtpSpool, HasRoomForAllThatAskAtOnceRightAfterTheStart) {
+    for (int round = 0; round < 500; ++round) {
+        const auto spool = Spool::open(std::filesystem::temp_directory_path(), 0);
+        ASSERT_TRUE(spool);
+        std::atomic<int> ready{0};
+        const auto ask = [&] {
+            ++ready;
+            while (ready < 2) std::this_thread::yield();
+            return spool->has_room(1);
+        };
+        bool other = false;
+        std::thread sender([&] { other = ask(); });
+        const bool mine = ask();
+        sender.join();
+        ASSERT_TRUE(mine && other);
+    }
 }
 
 TEST_F(SmtpBody, TheSpoolRefusesWhenTheDiskIsNearlyFull) {
