@@ -10,19 +10,13 @@
 namespace mailstead::deliver {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto kSettle = 5s;            // without a change, until the messages are counted
-constexpr auto kAtStart = 10s;          // until accounts are looked at that may be behind from before
-constexpr auto kLongest = 10min;        // that a message waits for company
-constexpr auto kAfterFailure = 15min;   // a full disk, most likely
-constexpr std::uint64_t kEnough = 200;  // messages that make a commit worth its flushes
+constexpr std::chrono::milliseconds kAfterFailure = std::chrono::minutes(15);  // a full disk, most likely
 constexpr int kNice = 15;
 
 }  // namespace
 
-TextIndexer::TextIndexer(std::filesystem::path data_dir, store::Reader& reader)
-    : data_dir_(std::move(data_dir)), reader_(reader) {}
+TextIndexer::TextIndexer(std::filesystem::path data_dir, store::Reader& reader, const Pace& pace)
+    : data_dir_(std::move(data_dir)), reader_(reader), pace_(pace) {}
 
 TextIndexer::~TextIndexer() {
     stop();
@@ -52,16 +46,12 @@ void TextIndexer::changed(AccountId account) {
     bool sooner = false;
     {
         const std::lock_guard lock(mutex_);
-        const auto [place, added] = waiting_.emplace(account, Waiting{at, at + kSettle});
+        const auto [place, added] = waiting_.emplace(account, Waiting{at, at + pace_.settle});
         Waiting& waiting = place->second;
-        const auto latest = waiting.since + kLongest;
-        sooner = added;
-        // Later than that is a pause after a failure.
-        if (!added && waiting.look <= latest) {
-            const auto look = std::min(at + kSettle, latest);
-            sooner = look < waiting.look;
-            waiting.look = look;
-        }
+        const auto look =
+            std::max(waiting.not_before, std::min(at + pace_.settle, waiting.since + pace_.longest));
+        sooner = added || look < waiting.look;
+        waiting.look = look;
     }
     if (sooner) wake_.notify_one();
 }
@@ -73,7 +63,7 @@ void TextIndexer::find_accounts() {
     const std::lock_guard lock(mutex_);
     for (const auto& entry : std::filesystem::directory_iterator(data_dir_ / "accounts", error)) {
         const auto id = text::parse_number<std::uint32_t>(entry.path().filename().string());
-        if (id) waiting_.emplace(AccountId(*id), Waiting{at, at + kAtStart});
+        if (id) waiting_.emplace(AccountId(*id), Waiting{at, at + pace_.at_start});
     }
 }
 
@@ -98,12 +88,15 @@ void TextIndexer::run() {
         const auto since = next->second.since;
         waiting_.erase(next);
         lock.unlock();
-        const auto again = visit(account, Clock::now() >= since + kLongest);
+        const auto again = visit(account, Clock::now() >= since + pace_.longest);
         lock.lock();
-        if (again == 0ms) continue;
-        const auto at = Clock::now();
-        const auto due = again == kAfterFailure ? at + kAfterFailure : since + kLongest;
+        if (again == std::chrono::milliseconds::zero()) continue;
+        const bool failed = again == kAfterFailure;
+        const auto not_before = failed ? Clock::now() + kAfterFailure : Clock::time_point();
+        const auto due = std::max(not_before, since + pace_.longest);
         const auto entry = waiting_.emplace(account, Waiting{since, due}).first;
+        entry->second.not_before = not_before;
+        entry->second.look = std::max(not_before, entry->second.look);
         entry->second.since = std::min(entry->second.since, since);
     }
 }
@@ -120,7 +113,7 @@ store::Outcome<TextIndexer::Seen> TextIndexer::look(AccountId account) {
 
 std::chrono::milliseconds TextIndexer::visit(AccountId account, bool long_enough) {
     const auto done = index(account, long_enough);
-    if (done) return *done ? 0ms : std::chrono::milliseconds(kLongest);
+    if (done) return *done ? std::chrono::milliseconds::zero() : pace_.longest;
     log::warning("fulltext.index", {{"account", account.value}, {"reason", done.error().what}});
     return kAfterFailure;
 }
@@ -133,7 +126,7 @@ store::Outcome<bool> TextIndexer::index(AccountId account, bool long_enough) {
     if (seen.last.value == 0 || (known != complete_.end() && known->second == seen)) return true;
     fulltext::AccountIndexer indexer(data_dir_, reader_, account);
     TRY(behind, indexer.behind());
-    if (behind > 0 && behind < kEnough && !long_enough) return false;
+    if (behind > 0 && behind < pace_.enough && !long_enough) return false;
     Progress progress = Progress::more_to_do;
     while (progress == Progress::more_to_do && !is_stopping()) {
         TRY(step, indexer.step());

@@ -19,8 +19,16 @@ namespace mailstead::deliver {
 // the last messages themselves.
 class TextIndexer {
 public:
+    struct Pace {
+        std::chrono::milliseconds settle{5'000};     // without a change, until the messages are counted
+        std::chrono::milliseconds at_start{10'000};  // until accounts are looked at that may be behind
+        std::chrono::milliseconds longest{600'000};  // that a message waits for company
+        std::uint64_t enough = 200;                  // messages that make a commit worth its flushes
+    };
     // `reader` outlives it.
-    TextIndexer(std::filesystem::path data_dir, store::Reader& reader);
+    TextIndexer(std::filesystem::path data_dir, store::Reader& reader)
+        : TextIndexer(std::move(data_dir), reader, Pace()) {}
+    TextIndexer(std::filesystem::path data_dir, store::Reader& reader, const Pace& pace);
     ~TextIndexer();  // stop()
 
     void start();
@@ -32,8 +40,9 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     struct Waiting {
-        Clock::time_point since;  // the first change that is not indexed
-        Clock::time_point look;   // the next look at how many there are
+        Clock::time_point since;         // the first change that is not indexed
+        Clock::time_point look;          // the next look at how many there are
+        Clock::time_point not_before{};  // after a failure
     };
     void run();
     void find_accounts();
@@ -44,6 +53,7 @@ private:
 
     const std::filesystem::path data_dir_;
     store::Reader& reader_;
+    const Pace pace_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::map<AccountId, Waiting> waiting_;
