@@ -134,6 +134,7 @@ store::Outcome<bool> TextIndexer::index(AccountId account, bool long_enough) {
     }
     TRY_VOID(indexer.commit());
     if (progress == Progress::nothing_left) complete_[account] = seen;
+    if (behind > 0) log::info("fulltext.indexed", {{"account", account.value}, {"messages", behind}});
     return true;
 }
 
