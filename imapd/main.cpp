@@ -20,6 +20,8 @@ public:
         runtime::Plan plan = runtime::plan_of(settings_);
         TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
         plan.unix_sockets.push_back({.path = data("run/imapd.notify"), .mode = 0600, .datagram = true});
+        // A session has its socket and two files of its account's index; FETCH opens some dozens at a time.
+        plan.max_open_files = std::size_t{settings_.limits.connections} * 3 + 4096;
         // Mailboxes and the directory are read; only LMDB's lock files are written, and nameless files for
         // APPEND.
         plan.sandbox.paths = {{.path = data("accounts"), .access = runtime::Access::update},

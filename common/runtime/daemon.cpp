@@ -78,9 +78,11 @@ sigset_t handled_signals() {
 void raise_file_limit(std::size_t wanted) {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    if (wanted > limit.rlim_max && geteuid() == 0) limit.rlim_max = wanted;
-    limit.rlim_cur = wanted == 0 ? limit.rlim_max : std::min<rlim_t>(wanted, limit.rlim_max);
+    rlimit more{std::max<rlim_t>(wanted, limit.rlim_max), std::max<rlim_t>(wanted, limit.rlim_max)};
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0) return;
+    limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    log::warning("daemon.files.few", {{"wanted", wanted}, {"limit", std::uint64_t{limit.rlim_max}}});
 }
 
 Result<void> bind_internet(const Plan& plan, Sockets& sockets) {
