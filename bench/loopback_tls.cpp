@@ -1,6 +1,6 @@
 // What TLS carries over loopback when nothing else is to be done, to hold a server's figure against:
-// `loopback_tls MEGABYTES CERTIFICATE KEY`. One process writes whole records, another reads them. The writer's processor
-// time is told too: on a busy machine it is the fairer measure.
+// `loopback_tls MEGABYTES CERTIFICATE KEY`. One process writes whole records, another reads them. The
+// writer's processor time is told too: on a busy machine it is the fairer measure.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -36,7 +36,9 @@ int write_records(int socket, long megabytes, const char* certificate, const cha
     SSL_shutdown(ssl);
     rusage used{};
     ::getrusage(RUSAGE_SELF, &used);
-    const auto milliseconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) * 1000.0 + static_cast<double>(time.tv_usec) / 1000.0; };
+    const auto milliseconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) * 1000.0 + static_cast<double>(time.tv_usec) / 1000.0;
+    };
     const double gigabytes = static_cast<double>(megabytes) * kRecord * kRecordsPerMegabyte / 1e9;
     std::printf("writer: user %.0f system %.0f ms/GB\n", milliseconds(used.ru_utime) / gigabytes,
                 milliseconds(used.ru_stime) / gigabytes);

@@ -2,6 +2,7 @@
 // connection outward.
 #include <memory>
 
+#include "common/commit/file_layer.h"
 #include "common/mime/charset.h"
 #include "common/runtime/daemon.h"
 #include "common/runtime/server_tls.h"
@@ -34,7 +35,11 @@ public:
         return plan;
     }
 
-    Result<void> prepare() override { return tls_.load(settings_.tls, our_listeners(settings_)); }
+    Result<void> prepare() override {
+        // Landlock knows files of /proc/sys by inodes that do not outlive the kernel's caches.
+        (void)commit::FileLayer::real().boot_id();
+        return tls_.load(settings_.tls, our_listeners(settings_));
+    }
 
     Result<void> open() override {
         mime::preload_charsets();

@@ -20,8 +20,8 @@ class Session;
 namespace commands {
 
 // A chunk of answers as a rule, at most 2 * kPiece bytes, in memory that is not cleared before a file is read
-// into it and that is kept from one chunk to the next. What the page cache does not hold is left out until the bytes are sent: then
-// one trip to the pool waits for all of it.
+// into it and that is kept from one chunk to the next. What the page cache does not hold is left out until
+// the bytes are sent: then one trip to the pool waits for all of it.
 class BodyBuffer {
 public:
     // The session outlives it, and so do files until they are sent.
