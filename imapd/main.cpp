@@ -2,6 +2,7 @@
 // connection outward.
 #include <memory>
 
+#include "common/commit/file_layer.h"
 #include "common/mime/charset.h"
 #include "common/runtime/daemon.h"
 #include "common/runtime/server_tls.h"
@@ -20,6 +21,8 @@ public:
         runtime::Plan plan = runtime::plan_of(settings_);
         TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
         plan.unix_sockets.push_back({.path = data("run/imapd.notify"), .mode = 0600, .datagram = true});
+        // A session has its socket and two files of its account's index; FETCH opens some dozens at a time.
+        plan.max_open_files = std::size_t{settings_.limits.connections} * 3 + 4096;
         // Mailboxes and the directory are read; only LMDB's lock files are written, and nameless files for
         // APPEND.
         plan.sandbox.paths = {{.path = data("accounts"), .access = runtime::Access::update},
@@ -32,7 +35,11 @@ public:
         return plan;
     }
 
-    Result<void> prepare() override { return tls_.load(settings_.tls, our_listeners(settings_)); }
+    Result<void> prepare() override {
+        // Landlock knows files of /proc/sys by inodes that do not outlive the kernel's caches.
+        (void)commit::FileLayer::real().boot_id();
+        return tls_.load(settings_.tls, our_listeners(settings_));
+    }
 
     Result<void> open() override {
         mime::preload_charsets();

@@ -19,6 +19,8 @@ public:
         settings_ = std::move(loaded);
         runtime::Plan plan = runtime::plan_of(settings_);
         TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
+        // A session has its socket and its message's file, and may ask the DNS.
+        plan.max_open_files = std::size_t{settings_.limits.connections} * 3 + 1024;
         plan.sandbox.internet = true;  // the DNS
         plan.sandbox.paths = {{.path = data("spool"), .access = runtime::Access::temporary},
                               {.path = data("run"), .access = runtime::Access::read},

@@ -124,10 +124,14 @@ int FileLayer::list(const std::filesystem::path& folder, std::vector<std::string
 }
 
 std::string FileLayer::boot_id() {
-    std::ifstream in("/proc/sys/kernel/random/boot_id");
-    std::string id;
-    in >> id;
-    return id;
+    // Read once: a sandboxed process may lose the way to it.
+    static const std::string boot = [] {
+        std::ifstream in("/proc/sys/kernel/random/boot_id");
+        std::string id;
+        in >> id;
+        return id;
+    }();
+    return boot;
 }
 
 int make_directories(FileLayer& files, const std::filesystem::path& path) {

@@ -84,6 +84,7 @@ struct CaresResolver::State : std::enable_shared_from_this<State> {
     ~State() { shut_down(); }
 
     Result<void> open();
+    Result<void> open_channel(int more_flags);
     bool all_servers_local() const;
     void shut_down();
     void process(ares_socket_t readable, ares_socket_t writable);
@@ -118,9 +119,22 @@ struct CaresResolver::State : std::enable_shared_from_this<State> {
 };
 
 Result<void> CaresResolver::State::open() {
+    TRY_VOID(open_channel(0));
+    const bool local = all_servers_local();
+    // RFC 7672, 2.2.1 and RFC 4035, 4.9.3: the bit means something only on a path that nobody can tamper
+    // with.
+    trust_ad = options.trusted || local;
+    // Nor need a question have a port of its own there, which is there against forged answers (RFC
+    // 5452, 9.2): one socket for all of them spares a dozen system calls each.
+    if (!local) return {};
+    ares_destroy(std::exchange(channel, nullptr));
+    return open_channel(ARES_FLAG_STAYOPEN);
+}
+
+Result<void> CaresResolver::State::open_channel(int more_flags) {
     static const int library = ares_library_init(ARES_LIB_INIT_ALL);
     ares_options settings{};
-    settings.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
+    settings.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | more_flags;
     settings.ednspsz = kUdpPayload;
     settings.timeout = static_cast<int>(options.try_timeout.count());
     settings.tries = options.tries;
@@ -137,9 +151,6 @@ Result<void> CaresResolver::State::open() {
         const int set = ares_set_servers_ports_csv(channel, list.c_str());
         if (set != ARES_SUCCESS) return permanent_error("DNS servers " + list + ": " + ares_strerror(set));
     }
-    // RFC 7672, 2.2.1 and RFC 4035, 4.9.3: the bit means something only on a path that nobody can tamper
-    // with.
-    trust_ad = options.trusted || all_servers_local();
     return {};
 }
 

@@ -92,6 +92,7 @@ void Stream::State::kick() {
 void Stream::State::close() {
     if (ssl != nullptr) SSL_free(ssl);
     ssl = nullptr;
+    output.forget();
     boost::system::error_code ignored;
     if (socket.is_open()) socket.close(ignored);
 }
@@ -151,6 +152,16 @@ Attempt Stream::State::try_read(char* into, std::size_t size) {
     }
 }
 
+// Moves on by `bytes`, and past pieces that are at their end.
+void Stream::State::advance(std::span<const std::string_view> pieces, std::size_t& first, std::size_t& offset,
+                            std::size_t bytes) {
+    offset += bytes;
+    while (first < pieces.size() && offset >= pieces[first].size()) {
+        offset -= pieces[first].size();
+        ++first;
+    }
+}
+
 // One TLS record's worth: a single long piece as it lies, several short ones joined.
 std::size_t Stream::State::chunk(std::span<const std::string_view> pieces, std::size_t first,
                                  std::size_t offset, std::string_view& bytes) {
@@ -170,17 +181,48 @@ std::size_t Stream::State::chunk(std::span<const std::string_view> pieces, std::
     return used;
 }
 
+Attempt Stream::State::try_record(std::span<const std::string_view> pieces, std::size_t first,
+                                  std::size_t offset) {
+    std::string_view bytes;
+    if (chunk(pieces, first, offset, bytes) == 0) return {Attempt::Kind::done, 0, {}};
+    std::size_t put = 0;
+    forget_errors();
+    const int result = SSL_write_ex(ssl, bytes.data(), bytes.size(), &put);
+    if (result > 0) return {Attempt::Kind::done, put, {}};
+    return tls_outcome(result);
+}
+
+Attempt Stream::State::output_outcome(TlsOutput::Sent sent) {
+    if (sent == TlsOutput::Sent::all) return {Attempt::Kind::done, 0, {}};
+    if (sent == TlsOutput::Sent::some) return {Attempt::Kind::want_write, 0, {}};
+    broken = true;
+    return {Attempt::Kind::failed, 0, io_error_from_errno(errno)};
+}
+
+// Bytes that are written may still be kept in `output`: a write is over when nothing is.
+Attempt Stream::State::try_records(std::span<const std::string_view> pieces, std::size_t first,
+                                   std::size_t offset) {
+    const Attempt before = output_outcome(output.send_kept());
+    if (before.kind != Attempt::Kind::done || first == pieces.size()) return before;
+    std::size_t written = 0;
+    Attempt last;
+    output.gather();
+    while (first < pieces.size() && !output.has_gathered_enough()) {
+        last = try_record(pieces, first, offset);
+        if (last.kind != Attempt::Kind::done) break;
+        written += last.bytes;
+        advance(pieces, first, offset, last.bytes);
+    }
+    const auto sent = output_outcome(output.send_gathered());
+    if (last.kind == Attempt::Kind::failed || sent.kind == Attempt::Kind::failed)
+        return last.kind == Attempt::Kind::failed ? last : sent;
+    if (written == 0) return last;
+    return {Attempt::Kind::done, written, {}};
+}
+
 Attempt Stream::State::try_write(std::span<const std::string_view> pieces, std::size_t first,
                                  std::size_t offset) {
-    if (ssl != nullptr) {
-        std::string_view bytes;
-        if (chunk(pieces, first, offset, bytes) == 0) return {Attempt::Kind::done, 0, {}};
-        std::size_t put = 0;
-        forget_errors();
-        const int result = SSL_write_ex(ssl, bytes.data(), bytes.size(), &put);
-        if (result > 0) return {Attempt::Kind::done, put, {}};
-        return tls_outcome(result);
-    }
+    if (ssl != nullptr) return try_records(pieces, first, offset);
     std::array<iovec, kMaxPieces> vector;
     std::size_t count = 0;
     for (std::size_t i = first; i < pieces.size() && count < vector.size(); ++i) {
@@ -308,26 +350,14 @@ Task<IoResult<void>> Stream::write_all(std::span<const std::string_view> pieces,
     std::size_t first = 0;
     std::size_t offset = 0;
     state.writer.expired = false;
-    while (first < pieces.size()) {
-        if (offset == pieces[first].size()) {
-            ++first;
-            offset = 0;
-            continue;
-        }
+    State::advance(pieces, first, offset, 0);
+    while (first < pieces.size() || state.output.keeps_any()) {
         const auto reason = state.reason_to_end(state.writer, stop.cancelled());
         if (reason) co_return *reason;
         const Attempt attempt = state.try_write(pieces, first, offset);
         if (attempt.kind == Attempt::Kind::failed) co_return attempt.error;
         if (attempt.kind == Attempt::Kind::done) {
-            for (std::size_t left = attempt.bytes; left != 0;) {
-                const std::size_t part = std::min(left, pieces[first].size() - offset);
-                left -= part;
-                offset += part;
-                if (offset == pieces[first].size() && left != 0) {
-                    ++first;
-                    offset = 0;
-                }
-            }
+            State::advance(pieces, first, offset, attempt.bytes);
             continue;
         }
         const auto waited =
@@ -338,10 +368,14 @@ Task<IoResult<void>> Stream::write_all(std::span<const std::string_view> pieces,
 }
 
 std::size_t Stream::write_now(std::string_view bytes) {
-    if (!is_open() || state_->cancelled) return 0;
+    if (!is_open() || state_->cancelled || state_->output.keeps_any()) return 0;
+    const std::span<const std::string_view> pieces(&bytes, 1);
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const Attempt attempt = state_->try_write(std::span<const std::string_view>(&bytes, 1), 0, done);
+        // Record by record: what is taken is in the socket, and nothing is kept for a write that may not
+        // come.
+        const Attempt attempt =
+            is_tls() ? state_->try_record(pieces, 0, done) : state_->try_write(pieces, 0, done);
         if (attempt.kind != Attempt::Kind::done) break;
         done += attempt.bytes;
     }

@@ -8,6 +8,7 @@
 
 #include "common/net/deadline.h"
 #include "common/net/stream.h"
+#include "common/net/tls_output.h"
 
 namespace mailstead::net {
 
@@ -49,6 +50,11 @@ struct Stream::State {
                              std::string_view& bytes);
 
     Attempt try_read(char* into, std::size_t size);
+    static void advance(std::span<const std::string_view> pieces, std::size_t& first, std::size_t& offset,
+                        std::size_t bytes);
+    Attempt output_outcome(TlsOutput::Sent sent);
+    Attempt try_record(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset);
+    Attempt try_records(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset);
     Attempt try_write(std::span<const std::string_view> pieces, std::size_t first, std::size_t offset);
     Attempt try_handshake();
     Attempt tls_outcome(int result);
@@ -62,6 +68,7 @@ struct Stream::State {
     boost::asio::io_context& context;
     Descriptor socket;
     SSL* ssl = nullptr;
+    TlsOutput output;
     // TLS has seen a fatal error: even close_notify must not be sent any more.
     bool broken = false;
     bool cancelled = false;

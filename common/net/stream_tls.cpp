@@ -52,7 +52,7 @@ Attempt Stream::State::try_handshake() {
 Task<IoResult<void>> Stream::State::handshake(ssl_st* session, Timeout timeout) {
     if (session == nullptr) co_return IoError(IoFailure::tls, 0);
     ssl = session;
-    if (SSL_set_fd(ssl, fd()) != 1) co_return IoError(IoFailure::tls, 0);
+    if (!output.attach(ssl, fd())) co_return IoError(IoFailure::tls, 0);
     const auto until = Clock::now() + timeout;
     for (;;) {
         const Attempt attempt = try_handshake();

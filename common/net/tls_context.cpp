@@ -25,7 +25,7 @@ std::string failure_text(std::string_view why) {
 }
 
 ContextPointer new_context(const SSL_METHOD* method) {
-    // OpenSSL writes with write(2): a peer that is gone must not end the process.
+    // A peer that is gone must not end the process, whoever writes to it.
     struct sigaction pipe_action {};
     if (sigaction(SIGPIPE, nullptr, &pipe_action) == 0 && pipe_action.sa_handler == SIG_DFL)
         std::signal(SIGPIPE, SIG_IGN);

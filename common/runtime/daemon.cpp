@@ -9,7 +9,6 @@
 #include <ctime>
 #include <filesystem>
 #include <optional>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +16,7 @@
 
 #include "common/base/text.h"
 #include "common/net/listener.h"
+#include "common/runtime/file_limit.h"
 
 namespace mailstead::runtime {
 
@@ -75,14 +75,6 @@ sigset_t handled_signals() {
     return set;
 }
 
-void raise_file_limit(std::size_t wanted) {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    if (wanted > limit.rlim_max && geteuid() == 0) limit.rlim_max = wanted;
-    limit.rlim_cur = wanted == 0 ? limit.rlim_max : std::min<rlim_t>(wanted, limit.rlim_max);
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 Result<void> bind_internet(const Plan& plan, Sockets& sockets) {
     for (const net::SocketAddress& address : plan.tcp) {
         const net::SocketAddress twin{net::parse_ip("0.0.0.0").value(), address.port};
@@ -123,7 +115,9 @@ struct Running {
 Result<Running> start(Program& program, const std::string& settings) {
     TRY(plan, program.configure(settings));
     TRY_VOID(log::open(plan.log_level, plan.log_file, program.name()));
-    raise_file_limit(plan.max_open_files);
+    const std::size_t files = raise_file_limit(plan.max_open_files);
+    if (files < plan.max_open_files)
+        log::warning("daemon.files.few", {{"wanted", plan.max_open_files}, {"limit", files}});
     Sockets sockets;
     TRY_VOID(bind_internet(plan, sockets));
     TRY_VOID(program.prepare());

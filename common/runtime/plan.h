@@ -29,7 +29,7 @@ struct Plan {
     std::vector<UnixSocketPlan> unix_sockets;  // as the user, after root is dropped; their folders must exist
     std::string user;                          // empty: stay who we are
     std::size_t threads = 0;                   // 0: one per core
-    std::size_t max_open_files = 0;            // RLIMIT_NOFILE to ask for; 0: the hard limit
+    std::size_t max_open_files = 0;            // RLIMIT_NOFILE to ask for; never less than the hard limit
     Sandbox sandbox;
     std::chrono::seconds drain{20};  // from SIGTERM to abort()
 };

@@ -75,6 +75,14 @@ std::optional<CachedMessage> CachedMessage::read(std::string_view record) {
     return m;
 }
 
+std::optional<bool> CachedMessage::read_bare_lf(std::string_view record) {
+    ByteReader in(record);
+    if (in.u8() != cache::kVersion) return std::nullopt;
+    const std::uint8_t flags = in.u8();
+    if (!in.ok()) return std::nullopt;
+    return (flags & cache::kHasBareLf) != 0;
+}
+
 std::size_t CachedMessage::rare_part(std::string_view record) {
     const auto whole = read(record);
     if (!whole || whole->rare_.directory.data() == nullptr) return record.size();

@@ -50,6 +50,8 @@ public:
     // nullopt for a record that is damaged or of a version this program does not know: open the message
     // instead.
     static std::optional<CachedMessage> read(std::string_view record);
+    // has_bare_lf() of a record without reading the rest of it; nullopt as above.
+    static std::optional<bool> read_bare_lf(std::string_view record);
     // Where the part with the rare fields begins in a whole record; it may be kept apart and handed to
     // attach_rare().
     static std::size_t rare_part(std::string_view record);

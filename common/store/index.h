@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "common/base/file_descriptor.h"
 #include "common/store/maildir.h"
 #include "common/store/reader.h"
 #include "common/store/records.h"
@@ -40,6 +41,13 @@ struct Snapshot::State {
     std::optional<kv::Cursor> cache;
     std::optional<kv::Cursor> rare;
     std::optional<kv::Cursor> headers;
+    // The directory that the last file was opened in: the next one mostly lies there too.
+    struct Folder {
+        std::uint32_t mailbox = 0;
+        bool in_new = false;
+        FileDescriptor descriptor;
+    };
+    std::optional<Folder> folder;
 };
 
 // In a snapshot: where the file of a message may lie, best guess first. Paths relative to the data folder.

@@ -91,6 +91,9 @@ public:
     // The same, ready for append_fields() with this request: rare fields are fetched as well when it names
     // some.
     std::optional<CachedMessage> cached(MessageId message, const FieldRequest& request) const;
+    // cached(message)->has_bare_lf() alone, for whole bodies: the record's texts lie in a dozen cache lines
+    // that it does not touch.
+    std::optional<bool> has_bare_lf(MessageId message) const;
     // The dense record for searching and sorting; in the order of message ids it walks, too. nullopt: none (a
     // message from before there were such records) or damaged; ask cached().
     std::optional<HeaderRecord> header(MessageId message) const;
@@ -100,6 +103,12 @@ public:
     // Fault::non_existent when it was expunged, Fault::damaged when its file is gone. Finds files that move
     // at this moment, too.
     Outcome<OpenMessage> open_message(MailboxId mailbox, const MessageInfo& message) const;
+    // The same without waiting for a disk: nullopt when the way to the file is not in memory, or the file not
+    // where it should be. Then open_message() on a thread that may wait.
+    std::optional<OpenMessage> open_message_at_once(MailboxId mailbox, const MessageInfo& message) const;
+    // Where the file should lie, best guess first; absolute. For reading ahead, beyond the life of the
+    // snapshot.
+    std::vector<std::string> likely_files(MailboxId mailbox, const MessageInfo& message) const;
 
     // ---- annotations (RFC 5464)
     struct Annotation {

@@ -323,6 +323,11 @@ std::optional<CachedMessage> Snapshot::cached(MessageId message) const {
     return record ? CachedMessage::read(*record) : std::nullopt;
 }
 
+std::optional<bool> Snapshot::has_bare_lf(MessageId message) const {
+    const auto record = state_->by_message(state_->cache, state_->index->db.cache, message);
+    return record ? CachedMessage::read_bare_lf(*record) : std::nullopt;
+}
+
 std::optional<CachedMessage> Snapshot::cached(MessageId message, const FieldRequest& request) const {
     auto found = cached(message);
     if (found && request.wants_rare()) {

@@ -6,7 +6,6 @@
 #include "common/mime/message_text.h"
 #include "common/mime/structure.h"
 #include "common/mime/transfer_encoding.h"
-#include "common/runtime/log.h"
 #include "common/runtime/offload.h"
 #include "imapd/commands/decoded.h"
 #include "imapd/commands/mapped_file.h"
@@ -20,42 +19,79 @@ using proto::FetchItem;
 using proto::FetchKind;
 using proto::Section;
 
-net::Task<void> append_bytes(Session& session, int fd, std::uint64_t offset, std::size_t size) {
-    const std::size_t done =
-        co_await append_file_bytes(session.backend.pool(), fd, offset, size, session.out());
-    // The length was announced: what cannot be read is sent as blanks.
-    if (done < size)
-        log::error("imap.message.short",
-                   {{"account", session.selected->account.value}, {"missing", size - done}});
-}
-
-net::Task<bool> send_bytes(Session& session, const Content& content) {
-    std::uint64_t at = content.range.begin;
-    while (at < content.range.end) {
-        const std::size_t size =
-            static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, content.range.end - at));
-        co_await append_bytes(session, content.file->descriptor.get(), at, size);
-        at += size;
-        if (session.out().size() < kPiece) continue;
-        const auto sent = co_await session.connection.flush();
-        if (!sent) co_return false;
-    }
-    co_return true;
-}
-
-net::Task<void> append_fields(Session& session, const Content& content) {
+net::Task<std::string> fields_of(Session& session, const Content& content) {
     std::string header;
     const auto size = static_cast<std::size_t>(content.range.size());
     (void)co_await append_file_bytes(session.backend.pool(), content.file->descriptor.get(),
                                      content.range.begin, size, header);
-    write_fields(session.out(), *content.item, header);
+    std::string value;
+    write_fields(value, *content.item, header);
+    co_return value;
 }
 
-net::Task<bool> append_parsed(Session& session, const Content& content) {
+net::Task<std::string> parsed_of(Session& session, const Content& content, bool& unknown_encoding) {
     const auto job = [&content] { return work_out(*content.item, *content.file, content.utf8); };
-    const auto worked = co_await runtime::offload_or_run(session.backend.pool(), job);
-    session.out() += worked.text;
-    co_return worked.unknown_encoding;
+    auto worked = co_await runtime::offload_or_run(session.backend.pool(), job);
+    unknown_encoding = unknown_encoding || worked.unknown_encoding;
+    co_return std::move(worked.text);
+}
+
+// A value that is not bytes of the file as they are.
+net::Task<bool> send_value(Session& session, const Content& content, Sending& sending) {
+    BodyBuffer& out = sending.buffer;
+    if (content.kind == Content::Kind::decoded) {
+        const bool before = co_await out.flush();
+        if (!before) co_return false;
+        co_return co_await send_decoded(session, content, sending.unknown_encoding);
+    }
+    std::string value;
+    if (content.kind == Content::Kind::fields) {
+        value = co_await fields_of(session, content);
+    } else {
+        value = co_await parsed_of(session, content, sending.unknown_encoding);
+    }
+    co_return co_await out.append(value);
+}
+
+net::Task<bool> send_content(Session& session, const Content& content, Sending& sending) {
+    if (content.kind != Content::Kind::bytes) return send_value(session, content, sending);
+    return sending.buffer.append_file(content.file->descriptor.get(), content.range);
+}
+
+// What mostly does: bytes that fit.
+bool add_content(const Content& content, BodyBuffer& out) {
+    return content.kind == Content::Kind::bytes &&
+           out.add_file(content.file->descriptor.get(), content.range);
+}
+
+// Contents are sent as they are reached; what send_decoded() leaves in session.out() goes before the rest.
+net::Task<bool> send_contents(Session& session, const std::string& text, const std::vector<Content>& contents,
+                              Sending& sending) {
+    BodyBuffer& out = sending.buffer;
+    std::size_t done = 0;
+    for (const Content& content : contents) {
+        const std::string_view before = std::string_view(text).substr(done, content.at - done);
+        done = content.at;
+        if (!out.add(before)) {
+            const bool alive = co_await out.append(before);
+            if (!alive) co_return false;
+        }
+        if (add_content(content, out)) continue;
+        const bool alive = co_await send_content(session, content, sending);
+        if (!alive) co_return false;
+        if (session.out().empty()) continue;
+        const bool flushed = co_await session.flush_if_full();
+        if (!flushed) co_return false;
+    }
+    const std::string_view rest = std::string_view(text).substr(done);
+    const bool alive = co_await out.append(rest);
+    co_return alive&& co_await out.finish();
+}
+
+std::uint64_t expected_size(const std::string& text, const std::vector<Content>& contents) {
+    std::uint64_t size = text.size();
+    for (const Content& content : contents) size += content.range.size();
+    return size;
 }
 
 // ---- on the pool
@@ -183,38 +219,18 @@ Worked work_out(const FetchItem& item, const store::OpenMessage& file, proto::Ut
 }
 
 net::Task<bool> send_answer(Session& session, std::string& text, std::vector<Content>& contents,
-                            bool& unknown_encoding) {
-    if (contents.empty() && session.out().empty()) {
-        session.out().swap(text);
-        const auto sent = co_await session.connection.flush();
-        text.swap(session.out());
-        text.clear();
-        co_return sent.has_value();
+                            Sending& sending) {
+    bool alive = true;
+    if (!contents.empty()) {
+        sending.buffer.reserve(expected_size(text, contents));
+        alive = co_await send_contents(session, text, contents, sending);
+    } else {
+        const auto sent = co_await session.connection.send(text);
+        alive = sent.has_value();
     }
-    std::size_t done = 0;
-    for (const Content& content : contents) {
-        session.out().append(text, done, content.at - done);
-        done = content.at;
-        if (content.kind == Content::Kind::bytes) {
-            const bool alive = co_await send_bytes(session, content);
-            if (!alive) co_return false;
-        } else if (content.kind == Content::Kind::fields) {
-            co_await append_fields(session, content);
-        } else if (content.kind == Content::Kind::decoded) {
-            const bool alive = co_await send_decoded(session, content, unknown_encoding);
-            if (!alive) co_return false;
-        } else {
-            const bool unknown = co_await append_parsed(session, content);
-            unknown_encoding = unknown_encoding || unknown;
-        }
-        if (session.out().size() < kPiece) continue;
-        const auto sent = co_await session.connection.flush();
-        if (!sent) co_return false;
-    }
-    session.out().append(text, done);
     text.clear();
     contents.clear();
-    co_return co_await session.flush_if_full();
+    co_return alive;
 }
 
 }  // namespace mailstead::imapd::commands

@@ -10,6 +10,7 @@
 #include "common/mime/part_tree.h"
 #include "common/net/task.h"
 #include "common/store/reader.h"
+#include "imapd/commands/body_buffer.h"
 #include "imapd/proto/fetch_items.h"
 #include "imapd/proto/response.h"
 #include "imapd/session/file_bytes.h"
@@ -53,10 +54,16 @@ void write_fields(std::string& out, const proto::FetchItem& item, std::string_vi
 // A string as literal or "", cut by the item's partial.
 void write_bytes(std::string& out, const proto::FetchItem& item, std::string_view bytes);
 
-// Sends `text` with the contents in their places. Clears both. `unknown_encoding` is set as above. False when
-// the client is gone.
+// One request's answers on their way.
+struct Sending {
+    explicit Sending(Session& session) : buffer(session) {}
+    BodyBuffer buffer;
+    bool unknown_encoding = false;  // as above
+};
+
+// Sends `text` with the contents in their places. Clears both. False when the client is gone.
 net::Task<bool> send_answer(Session& session, std::string& text, std::vector<Content>& contents,
-                            bool& unknown_encoding);
+                            Sending& sending);
 
 }  // namespace commands
 }  // namespace mailstead::imapd

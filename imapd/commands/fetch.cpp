@@ -1,27 +1,33 @@
 // FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4 and 3.2.6; RFC 3516).
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_answer.h"
+#include "imapd/commands/read_ahead.h"
 #include "imapd/commands/search_answer.h"
 
 namespace mailstead::imapd::commands {
 namespace {
 
-enum class Chunk : std::uint8_t { last, more, failed };
+enum class Chunk : std::uint8_t { last, more, must_wait, failed };
 
 // One chunk of answers, under one snapshot. `left` is what remains.
 Chunk write_chunk(Session& session, const proto::Fetch& request, FetchWriter& writer, store::UidSet& left,
-                  FetchOutcome& outcome) {
+                  Uid in_memory, FetchOutcome& outcome) {
     const auto now = session.selected->snapshot();
     if (!now) {
         outcome.failure = now.error();
         return Chunk::failed;
     }
-    writer.begin_chunk(*now);
+    writer.begin_chunk(*now, in_memory);
     Uid last;
+    bool must_wait = false;
     const auto visit = [&](const store::MessageInfo& message) {
+        must_wait = !writer.write(message);
+        if (must_wait) {
+            last = Uid(message.uid.value - 1);
+            return false;
+        }
         last = message.uid;
         ++outcome.answered;
-        writer.write(message);
         return !writer.is_full();
     };
     const MailboxId mailbox = session.selected->info.id;
@@ -31,6 +37,10 @@ Chunk write_chunk(Session& session, const proto::Fetch& request, FetchWriter& wr
     if (!done) {
         outcome.failure = done.error();
         return Chunk::failed;
+    }
+    if (must_wait) {
+        if (last.value != 0) left.remove(store::UidRange{1, last.value});
+        return Chunk::must_wait;
     }
     if (!writer.is_full()) return Chunk::last;
     left.remove(store::UidRange{1, last.value});
@@ -107,22 +117,22 @@ net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& reque
                                      store::UidSet newly_seen) {
     FetchOutcome outcome;
     FetchWriter writer(session, request, newly_seen);
+    ReadAhead ahead(session, writer.reads_of_each());
+    Sending sending(session);
     Chunk chunk = uids.empty() ? Chunk::last : Chunk::more;
-    while (chunk == Chunk::more) {
-        chunk = write_chunk(session, request, writer, uids, outcome);
+    while (chunk == Chunk::more || chunk == Chunk::must_wait) {
+        chunk = write_chunk(session, request, writer, uids, ahead.until(), outcome);
+        if (chunk == Chunk::more) ahead.go_on(uids);
         if (chunk == Chunk::last && writer.contents.empty() && writer.text.size() < kFlushAt) {
             session.out() += writer.text;  // goes out with the tagged answer
             break;
         }
-        if (chunk == Chunk::more && !session.out().empty()) {
-            const auto sent = co_await session.connection.flush();
-            if (!sent) outcome.alive = false;
-        }
-        if (outcome.alive)
-            outcome.alive =
-                co_await send_answer(session, writer.text, writer.contents, outcome.unknown_encoding);
+        outcome.alive = co_await send_answer(session, writer.text, writer.contents, sending);
         if (!outcome.alive) break;
+        if (sending.buffer.had_to_wait()) ahead.begin();
+        if (chunk == Chunk::must_wait) co_await ahead.wait_for(uids);
     }
+    outcome.unknown_encoding = sending.unknown_encoding;
     co_return outcome;
 }
 

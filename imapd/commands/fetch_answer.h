@@ -31,10 +31,15 @@ class FetchWriter {
 public:
     FetchWriter(const Session& session, const proto::Fetch& request, const store::UidSet& newly_seen);
 
-    void begin_chunk(const store::Snapshot& snapshot);
-    void write(const store::MessageInfo& message);
+    // Files of messages up to `in_memory` are opened even if that should wait; of others only when it need
+    // not.
+    void begin_chunk(const store::Snapshot& snapshot, Uid in_memory);
+    // False when the file must be waited for: then nothing was written.
+    bool write(const store::MessageInfo& message);
     // The chunk holds enough.
     bool is_full() const { return text.size() + pending_ >= kPiece || contents.size() >= kMaxContents; }
+    // How many bytes of each message's file the request may read.
+    std::uint64_t reads_of_each() const;
 
     std::string text;
     std::vector<Content> contents;
@@ -55,6 +60,7 @@ private:
         bool cache_read = false;
         std::shared_ptr<const store::OpenMessage> file;
         bool file_missing = false;
+        bool must_wait = false;
         std::optional<mime::PartTree> parts;
         bool parts_read = false;
     };
@@ -84,6 +90,7 @@ private:
     bool asks_mod_seq_ = false;
     Current current_;
     std::size_t pending_ = 0;  // bytes of contents
+    Uid in_memory_;
     std::string scratch_;
 };
 

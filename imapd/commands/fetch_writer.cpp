@@ -122,14 +122,36 @@ void FetchWriter::prepare(const FetchItem& item) {
     prepared_.push_back(std::move(prepared));
 }
 
-void FetchWriter::begin_chunk(const store::Snapshot& snapshot) {
+void FetchWriter::begin_chunk(const store::Snapshot& snapshot, Uid in_memory) {
     snapshot_ = &snapshot;
     pending_ = 0;
+    in_memory_ = in_memory;
 }
 
-void FetchWriter::write(const store::MessageInfo& message) {
+// The header's first kilobytes answer most of what asks for a part of it; a long body is read ahead by the
+// kernel once it is under way.
+std::uint64_t FetchWriter::reads_of_each() const {
+    constexpr std::uint64_t kHeader = 16 * 1024;
+    constexpr std::uint64_t kBody = 1024 * 1024;
+    std::uint64_t most = kHeader;
+    for (const Prepared& prepared : prepared_) {
+        const FetchItem& item = *prepared.item;
+        const Section::Text wanted = text_of(item);
+        if (wanted != Section::Text::content && wanted != Section::Text::text) continue;
+        const bool is_cut = item.partial && item.section.part.empty() && item.kind == FetchKind::section;
+        const std::uint64_t end =
+            is_cut ? std::min(item.partial->offset, kBody) + std::min(item.partial->count, kBody) : kBody;
+        most = std::max(most, std::min(end, kBody));
+    }
+    return most;
+}
+
+bool FetchWriter::write(const store::MessageInfo& message) {
     const std::uint32_t number = session_.selected->messages.number_of(message.uid);
-    if (number == 0) return;
+    if (number == 0) return true;
+    const std::size_t text_before = text.size();
+    const std::size_t contents_before = contents.size();
+    const std::size_t pending_before = pending_;
     current_ = Current();
     current_.message = &message;
     write_fetch_head(text, number, message.uid, session_.enabled);
@@ -151,6 +173,11 @@ void FetchWriter::write(const store::MessageInfo& message) {
         }
     }
     text += ")\r\n";
+    if (!current_.must_wait) return true;
+    text.resize(text_before);
+    contents.resize(contents_before);
+    pending_ = pending_before;
+    return false;
 }
 
 void FetchWriter::write_item(const Prepared& prepared) {
@@ -214,6 +241,9 @@ void FetchWriter::write_section(const Prepared& prepared) {
     if (prepared.fields && cached() != nullptr && !prepared.item->partial)
         return write_header_fields(prepared);
     const FetchItem& item = *prepared.item;
+    const bool is_whole = item.section.part.empty() && text_of(item) == Section::Text::content;
+    if (is_whole && !current_.cache_read && snapshot_->has_bare_lf(current_.message->message) == false)
+        return write_range(prepared, mime::ByteRange{0, current_.message->size});
     if (cached() == nullptr || cached()->has_bare_lf())
         return add_content(prepared, Content::Kind::parsed, {});
     if (!item.section.part.empty() && parts() == nullptr)
@@ -334,10 +364,19 @@ const mime::PartTree* FetchWriter::parts() {
 
 bool FetchWriter::open_file() {
     if (current_.file || current_.file_missing) return current_.file != nullptr;
-    auto opened = snapshot_->open_message(session_.selected->info.id, *current_.message);
-    current_.file_missing = !opened;
-    if (opened) current_.file = std::make_shared<const store::OpenMessage>(*std::move(opened));
-    return opened.has_value();
+    const MailboxId mailbox = session_.selected->info.id;
+    auto opened = snapshot_->open_message_at_once(mailbox, *current_.message);
+    if (!opened) {
+        current_.file_missing = true;
+        current_.must_wait = current_.message->uid.value > in_memory_.value;
+        if (current_.must_wait) return false;
+        auto found = snapshot_->open_message(mailbox, *current_.message);
+        if (!found) return false;
+        opened = *std::move(found);
+        current_.file_missing = false;
+    }
+    current_.file = std::make_shared<const store::OpenMessage>(*std::move(opened));
+    return true;
 }
 
 }  // namespace mailstead::imapd::commands

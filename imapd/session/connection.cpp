@@ -97,37 +97,61 @@ bool Connection::has_input() {
     return !in_.empty() || (compression_ && (inflate_some() || damaged_));
 }
 
-// What was answered, ready for the socket. False: no memory.
-bool Connection::pack() {
-    if (!deflates_) return true;
-    const bool packed = compression_->deflate(out_, packed_out_);
-    out_.clear();
-    return packed;
+// Deflates behind what was deflated before. False: no memory.
+bool Connection::pack(std::string_view bytes) {
+    return compression_->deflate(bytes, packed_out_);
 }
 
 net::Task<net::IoResult<void>> Connection::flush() {
-    if (!pack()) broken_ = net::IoError(net::IoFailure::system, ENOMEM);
+    if (deflates_) {
+        if (!pack(out_)) broken_ = net::IoError(net::IoFailure::system, ENOMEM);
+        out_.clear();
+    }
     if (!packed_out_.empty()) {
-        const auto sent = co_await write(packed_out_);
-        std::string().swap(packed_out_);
+        const auto sent = co_await send_packed();
         if (!sent) co_return sent.error();
     }
     if (out_.empty()) co_return net::IoResult<void>();
-    co_return co_await write(out_);
+    const auto sent = co_await write(out_);
+    out_.clear();
+    co_return sent;
 }
 
-net::Task<net::IoResult<void>> Connection::write(std::string& bytes) {
+net::Task<net::IoResult<void>> Connection::send(std::string_view bytes) {
+    if (!out_.empty() || !packed_out_.empty()) {
+        const auto sent = co_await flush();
+        if (!sent) co_return sent.error();
+    }
+    if (!deflates_) co_return co_await write(bytes);
+    if (!pack(bytes)) broken_ = net::IoError(net::IoFailure::system, ENOMEM);
+    co_return co_await send_packed();
+}
+
+net::Task<net::IoResult<void>> Connection::send_packed() {
+    const auto sent = co_await write(packed_out_);
+    std::string().swap(packed_out_);
+    co_return sent;
+}
+
+net::Task<net::IoResult<void>> Connection::write(std::string_view bytes) {
     if (!broken_) {
-        const auto sent = co_await stream_.write_all(std::string_view(bytes), timeouts_.write);
+        const auto sent = co_await stream_.write_all(bytes, timeouts_.write);
         if (!sent) broken_ = sent.error();
     }
-    bytes.clear();
     if (broken_) co_return *broken_;
+    written_ += bytes.size();
+    if (written_ >= kTurn) {
+        written_ = 0;
+        co_await boost::asio::post(stream_.context(), boost::asio::use_awaitable);
+    }
     co_return net::IoResult<void>();
 }
 
 void Connection::flush_now() {
-    if (!pack()) return;
+    if (deflates_) {
+        if (!pack(out_)) return;
+        out_.clear();
+    }
     std::string& next = packed_out_.empty() ? out_ : packed_out_;
     next.erase(0, stream_.write_now(next));
 }

@@ -27,6 +27,8 @@ struct Timeouts {
 };
 // Answers are sent when they have grown to this, or when the next command is awaited.
 inline constexpr std::size_t kFlushAt = 64 * 1024;
+// After this much the other sessions of the thread have their turn, though the client could take more.
+inline constexpr std::size_t kTurn = 256 * 1024;
 
 class Connection {
 public:
@@ -43,6 +45,8 @@ public:
     // Sends what was answered. After a failure every call fails, next() as well: commands that wait in line
     // are for a client that is gone.
     net::Task<net::IoResult<void>> flush();
+    // Sends `bytes` from where they lie, behind what was answered before.
+    net::Task<net::IoResult<void>> send(std::string_view bytes);
     // Sends what the socket takes at once; the rest goes with the next flush(), of which none may be under
     // way.
     void flush_now();
@@ -74,8 +78,9 @@ private:
     using Clock = std::chrono::steady_clock;
     net::Task<net::IoResult<void>> fill(Clock::time_point end);
     bool inflate_some();
-    bool pack();
-    net::Task<net::IoResult<void>> write(std::string& bytes);
+    bool pack(std::string_view bytes);
+    net::Task<net::IoResult<void>> send_packed();
+    net::Task<net::IoResult<void>> write(std::string_view bytes);
     void rest();
     void acknowledge_at_once();
 
@@ -93,6 +98,7 @@ private:
     net::ReadBuffer packed_in_;  // not yet inflated
     std::string packed_out_;     // deflated and not yet sent
     std::size_t inflated_ = 0;   // since others on this thread had their turn
+    std::size_t written_ = 0;    // since then
 };
 
 }  // namespace mailstead::imapd

@@ -1,17 +1,18 @@
 #include "imapd/session/file_bytes.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 namespace mailstead::imapd {
-namespace {
 
-// How many of the bytes could be read; less only when the file is shorter than it should be.
-std::size_t read_file(int fd, std::uint64_t offset, char* into, std::size_t size, int flags) {
+std::size_t read_file_bytes(int fd, std::uint64_t offset, std::span<char> into, Disk disk) {
+    const int flags = disk == Disk::waited_for ? 0 : RWF_NOWAIT;
     std::size_t done = 0;
-    while (done < size) {
-        iovec piece{into + done, size - done};
+    while (done < into.size()) {
+        iovec piece{into.data() + done, into.size() - done};
         const ssize_t n = ::preadv2(fd, &piece, 1, static_cast<off_t>(offset + done), flags);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) break;
@@ -20,17 +21,29 @@ std::size_t read_file(int fd, std::uint64_t offset, char* into, std::size_t size
     return done;
 }
 
-}  // namespace
+std::uint64_t read_file_pieces(std::span<const FilePiece> pieces) {
+    for (const FilePiece& piece : pieces) {
+        (void)::posix_fadvise(piece.fd, static_cast<off_t>(piece.offset),
+                              static_cast<off_t>(piece.into.size()), POSIX_FADV_WILLNEED);
+    }
+    std::uint64_t missing = 0;
+    for (const FilePiece& piece : pieces) {
+        const std::size_t done = read_file_bytes(piece.fd, piece.offset, piece.into, Disk::waited_for);
+        std::fill(piece.into.begin() + static_cast<std::ptrdiff_t>(done), piece.into.end(), ' ');
+        missing += piece.into.size() - done;
+    }
+    return missing;
+}
 
 net::Task<std::size_t> append_file_bytes(runtime::OffloadPool& pool, int fd, std::uint64_t offset,
                                          std::size_t size, std::string& out) {
     const std::size_t start = out.size();
     out.resize(start + size, ' ');
-    std::size_t done = read_file(fd, offset, out.data() + start, size, RWF_NOWAIT);
+    const std::span<char> into(out.data() + start, size);
+    std::size_t done = read_file_bytes(fd, offset, into, Disk::not_waited_for);
     if (done < size) {
-        char* const into = out.data() + start + done;
-        const auto job = [fd, at = offset + done, into, left = size - done] {
-            return read_file(fd, at, into, left, 0);
+        const auto job = [fd, at = offset + done, rest = into.subspan(done)] {
+            return read_file_bytes(fd, at, rest, Disk::waited_for);
         };
         done += co_await runtime::offload_or_run(pool, job);
     }

@@ -1,4 +1,7 @@
 // What scripts cannot say: every way of cutting the bytes, hostile input by the table, memory.
+#include <filesystem>
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/imapd/session/test_server.h"
@@ -166,6 +169,44 @@ TEST(ImapSession, ChangeThatTakesLongSaysSo_Rfc9585_4) {
     EXPECT_TRUE(line.starts_with("* OK [INPROGRESS (\"b\" NIL NIL)] ")) << line;
     while (server.read_line(client, line) && line.starts_with("* OK [INPROGRESS")) continue;
     EXPECT_TRUE(line.starts_with("b OK [COPYUID")) << line;
+}
+
+// What must be waited for is fetched in its place: here because the files have other names than the index
+// says.
+TEST(ImapSession, FilesThatAreNotAtHandAreWaitedFor) {
+    TestServer server;
+    for (int i = 1; i <= 300; ++i)
+        server.backend.account.deliver(store::make_message("n" + std::to_string(i)));
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(server.backend.account.mail())) {
+        if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    ASSERT_EQ(files.size(), 300u);
+    for (const auto& file : files) {
+        const std::string name = file.filename().string();
+        const bool is_odd = std::hash<std::string>()(name) % 3 != 0;
+        if (is_odd)
+            std::filesystem::rename(file, file.parent_path() / (name.substr(0, name.find(':')) + ":2,FR"));
+    }
+    TestClient& client = server.connect(StartAt::login);
+    client.send("a SELECT INBOX\r\nb UID FETCH 1:* (BODY.PEEK[])\r\n");
+    std::string line;
+    int message = 0;
+    int subject = 0;
+    while (server.read_line(client, line) && !line.starts_with("b ")) {
+        if (line.find(" FETCH (") != std::string::npos) {
+            ++message;
+            EXPECT_TRUE(line.starts_with("* " + std::to_string(message) + " ")) << line;
+            EXPECT_EQ(line.find("NIL"), std::string::npos) << line;
+        }
+        if (line.starts_with("Subject: ")) {
+            ++subject;
+            EXPECT_EQ(line, "Subject: n" + std::to_string(message));
+        }
+    }
+    EXPECT_TRUE(line.starts_with("b OK")) << line;
+    EXPECT_EQ(message, 300);
+    EXPECT_EQ(subject, 300);
 }
 
 }  // namespace
