@@ -80,7 +80,7 @@ public:
     // Mailboxes that one session may watch (RFC 5465, 5.8).
     virtual std::size_t watch_limit() const { return 5'000; }
     // How often a command that takes long says so (RFC 9585).
-    virtual std::chrono::milliseconds progress_interval() const { return std::chrono::seconds(5); }
+    virtual std::chrono::milliseconds progress_interval() const { return std::chrono::seconds(10); }
 };
 
 }  // namespace mailstead::imapd

@@ -93,9 +93,14 @@ public:
     void enable_condstore();
     void select(Selected view);
     void unselect();
-    // RFC 9738, 3: keeps the newest of `uids`, as many as one command may work on. The response code that
+    // RFC 9738, 3.1: keeps the newest of `uids`, as many as one command may work on. The response code that
     // says so, empty when all may stay.
     std::string limit(store::UidSet& uids) const;
+    // RFC 9738, 3.1: says it with `code`, which limit() gave, ahead of a tagged answer that has a code of its
+    // own. Empty: nothing.
+    void tell_limit(const std::string& code);
+    // Why a command that is whole or refused cannot be done with `messages` of them; nullopt: it can.
+    std::optional<Reply> refusal_of_many(std::uint64_t messages, std::uint32_t most) const;
     Capabilities::Limits limits() const;
     // RFC 9585: says how far a command that takes long has come, now and then. False when the client is gone.
     net::Task<bool> tell_progress(std::uint64_t done, std::uint64_t goal);
