@@ -480,11 +480,14 @@ void Session::unselect() {
 // ---- IDLE
 
 void Session::on_change() {
-    on_change_in({});
+    if (watch) watch->mark({});
+    if (shared_watches) shared_watches->mark_all();
+    if (waiting_) connection.stream().interrupt();
 }
 
-void Session::on_change_in(std::span<const MailboxId> mailboxes) {
-    if (watch) watch->mark(mailboxes);
+void Session::on_change_in(AccountId owner, std::span<const MailboxId> mailboxes) {
+    if (watch && owner == account) watch->mark(mailboxes);
+    if (shared_watches) shared_watches->mark(owner, mailboxes);
     if (waiting_) connection.stream().interrupt();
 }
 

@@ -16,6 +16,7 @@
 #include "imapd/session/place.h"
 #include "imapd/session/progress.h"
 #include "imapd/session/selected.h"
+#include "imapd/session/shared_watches.h"
 #include "imapd/session/watch.h"
 
 namespace mailstead::imapd {
@@ -106,7 +107,12 @@ public:
     net::Task<bool> tell_progress(std::uint64_t done, std::uint64_t goal);
     // The untagged answers that a NOTIFY asks for (RFC 5465). False when the session is over.
     net::Task<bool> tell_watched();
-    WatchContext watch_context() const;
+    // For mailboxes of `owner`.
+    WatchContext watch_context(AccountId owner) const;
+    // For a NOTIFY, watching nothing yet.
+    std::unique_ptr<SharedWatches> new_shared_watches();
+    // Names that the user is subscribed to.
+    Subscribed subscribed() const;
 
     Connection& connection;
     Backend& backend;
@@ -117,7 +123,8 @@ public:
     KeywordNames keywords;
     std::optional<Selected> selected;  // set by select() and unselect() alone
     Intake intake;
-    std::optional<Watch> watch;  // since the first NOTIFY
+    std::optional<Watch> watch;                     // since the first NOTIFY
+    std::unique_ptr<SharedWatches> shared_watches;  // with it
     bool logging_out = false;
     bool unauthenticating = false;
     // Compression that begins behind the tagged answer.
@@ -131,12 +138,14 @@ public:
 
 private:
     void on_change() override;
-    void on_change_in(std::span<const MailboxId> mailboxes) override;
+    void on_change_in(AccountId owner, std::span<const MailboxId> mailboxes) override;
 
     net::Task<bool> begin();
     bool is_full() const;
     net::Task<bool> attend();
     net::Task<void> end();
+    net::Task<store::Outcome<bool>> tell_shared();
+    net::Task<void> tell_foreign_subscriptions();
     net::Task<bool> fetch_arrivals(store::UidSet uids);
     UpdateOptions as_watched(UpdateOptions options) const;
     void note_own(AccountId owner, const std::optional<store::Action>& action,
