@@ -77,6 +77,7 @@ public:
         AccountId owner;
         store::MailboxInfo mailbox;  // with the client's name for it
         store::Rights rights;
+        store::AccountReader reader;  // of the owner's account
     };
     net::Task<store::Outcome<std::vector<Foreign>>> foreign_mailboxes();
     // Sends a change of `owner`'s mailboxes to the writer. Whoever calls has looked at the rights.
