@@ -89,6 +89,7 @@ net::Task<bool> Session::tell_watched() {
     if (!watch) co_return true;
     store::Outcome<bool> told = true;
     const bool own = watch->is_marked();
+    const bool names_changed = watch->is_marked_everywhere();
     if (own) {
         const auto current = own_snapshot();
         if (!current) co_return true;
@@ -96,7 +97,7 @@ net::Task<bool> Session::tell_watched() {
     }
     if (own && told && *told) co_await tell_foreign_subscriptions();
     if (told && *told) {
-        auto others = co_await tell_shared();
+        auto others = co_await tell_shared(names_changed);
         told = std::move(others);
     }
     if (!told) {
@@ -132,9 +133,9 @@ net::Task<void> Session::tell_foreign_subscriptions() {
     }
 }
 
-net::Task<store::Outcome<bool>> Session::tell_shared() {
+net::Task<store::Outcome<bool>> Session::tell_shared(bool names_changed) {
     if (!shared_watches) co_return true;
-    if (shared_watches->follows_subscriptions()) {
+    if (names_changed && shared_watches->follows_subscriptions()) {
         Subscribed names = subscribed();
         if (names != shared_watches->subscribed()) {
             const auto renewed = co_await shared_watches->renew(std::move(names));

@@ -145,7 +145,7 @@ private:
     bool is_full() const;
     net::Task<bool> attend();
     net::Task<void> end();
-    net::Task<store::Outcome<bool>> tell_shared();
+    net::Task<store::Outcome<bool>> tell_shared(bool names_changed);
     net::Task<void> tell_foreign_subscriptions();
     net::Task<bool> fetch_arrivals(store::UidSet uids);
     UpdateOptions as_watched(UpdateOptions options) const;

@@ -207,8 +207,10 @@ void SharedWatches::note_own(AccountId owner, const store::Action& action,
 }
 
 net::Task<Outcome<bool>> SharedWatches::tell(ContextOf context, std::string& out) {
+    bool counts_changed = false;
     for (auto& [id, owner] : owners_) {
         if (!owner.watch.is_marked()) continue;
+        counts_changed = counts_changed || owner.watch.is_marked_everywhere();
         const auto opened = co_await refresh(id, owner);
         // Somebody else's broken mailbox does not keep the user from his own.
         if (!opened) {
@@ -227,7 +229,7 @@ net::Task<Outcome<bool>> SharedWatches::tell(ContextOf context, std::string& out
         if (!told) co_return told.error();
         if (!*told) co_return false;
     }
-    co_return watched() <= backend_.watch_limit();
+    co_return !counts_changed || watched() <= backend_.watch_limit();
 }
 
 }  // namespace mailstead::imapd

@@ -54,6 +54,8 @@ public:
 
     // Something changed in these mailboxes; empty: anywhere.
     void mark(std::span<const MailboxId> mailboxes);
+    // Anything may have changed, names and subscriptions too.
+    bool is_marked_everywhere() const { return look_everywhere_; }
     bool is_marked() const { return look_everywhere_ || !marked_.empty(); }
     // The client's own change, which it need not hear of (RFC 5465, 5).
     void note_own(const store::Action& action, const store::ChangeResult& result);
