@@ -548,8 +548,8 @@ constexpr Row kImapRows[] = {
      .minimum = 0,
      .maximum = 4000000000,
      .readers = "imapd",
-     .help = "Messages that one command works on (RFC 9738); a client asks again for the others. 0: any "
-             "number. Mailstead needs no limit.",
+     .help = "Messages that one command works on, the newest ones (RFC 9738); a client asks again for the others. "
+             "0: any number. Mailstead needs no limit; below 1000 clients may fare badly.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.imap.message_limit = number32_of(value);
          return std::nullopt;
@@ -560,7 +560,7 @@ constexpr Row kImapRows[] = {
      .minimum = 0,
      .maximum = 4000000000,
      .readers = "imapd",
-     .help = "Messages that one COPY or APPEND stores (RFC 9738). 0: any number.",
+     .help = "Messages that one COPY or APPEND stores (RFC 9738), where message_limit is 0. 0: any number.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.imap.save_limit = number32_of(value);
          return std::nullopt;

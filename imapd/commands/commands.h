@@ -75,6 +75,10 @@ void write_my_rights(std::string& out, const MailboxName& name, store::Rights ri
 void enable_metadata(Session& session);
 // The lines that are due since then.
 void write_metadata_changes(Session& session, const store::Snapshot& now);
+// Those of somebody else's mailbox, by its owner's name for it, that a user with these rights may see.
+store::Outcome<std::vector<store::Snapshot::Annotation>> shared_annotations(const store::AccountReader& owner,
+                                                                            const MailboxName& name,
+                                                                            store::Rights rights);
 // `* METADATA "name" (/shared/comment "x")`: those of `annotations` that the client asks for. Returns the
 // octets of the largest value that was left out for its size; 0 for none.
 std::uint64_t write_metadata(Session& session, const std::optional<MailboxName>& mailbox,

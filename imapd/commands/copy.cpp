@@ -46,13 +46,13 @@ net::Task<Reply> copy(Session& session, Command& command) {
     if (wanted.move && !may_take_out(*session.selected))
         co_return no("You may not take messages out of this mailbox", "NOPERM");
     if (uids->empty()) co_return ok("No messages");
-    // RFC 9738, 3: a COPY is whole or refused; of a MOVE the rest stays where it is.
+    // RFC 9738, 3.1: a COPY is whole or refused; of a MOVE the rest stays where it is.
     const std::string limited = session.limit(*uids);
-    if (!wanted.move && !limited.empty())
-        co_return no("Too many messages at once", limited.substr(0, limited.rfind(' ')));
-    const std::uint32_t most = session.limits().saved;
-    if (!wanted.move && most != 0 && uids->count() > most)
-        co_return no("Too many messages at once", "MESSAGELIMIT " + std::to_string(most));
+    if (!wanted.move && !limited.empty()) co_return no("Too many messages at once", limited);
+    if (!wanted.move) {
+        if (auto refused = session.refusal_of_many(uids->count(), session.limits().saved))
+            co_return *std::move(refused);
+    }
     const auto place = co_await session.locate(wanted.mailbox);
     if (!place) co_return reply_to(place.error());
     if (auto refused = refusal_to_insert(*place)) co_return *std::move(refused);
@@ -67,15 +67,15 @@ net::Task<Reply> copy(Session& session, Command& command) {
     }
     if (!copied) co_return reply_to(copied.error());
     const std::string done_text = wanted.move ? "Moved" : "Copied";
-    if (copied->source.empty() || !session.capabilities.has(Capability::uidplus)) co_return ok(done_text);
+    if (copied->source.empty() || !session.capabilities.has(Capability::uidplus))
+        co_return ok(done_text, limited);
     if (!wanted.move) co_return ok(done_text, copy_uid(*copied));
     // RFC 6851, 4.3: in an untagged OK, before the messages vanish.
     session.out() += "* OK [" + copy_uid(*copied) + "] Moved\r\n";
-    std::string code = limited;
-    if (code.empty() && session.enabled.qresync) {  // RFC 7162, 3.2.10
-        code = "HIGHESTMODSEQ ";
-        proto::write_number(code, copied->modseq.value);
-    }
+    if (!session.enabled.qresync) co_return ok(done_text, limited);
+    session.tell_limit(limited);
+    std::string code = "HIGHESTMODSEQ ";  // RFC 7162, 3.2.10
+    proto::write_number(code, copied->modseq.value);
     co_return ok(done_text, std::move(code));
 }
 

@@ -5,13 +5,13 @@
 namespace mailstead::imapd::commands {
 namespace {
 
-// RFC 9738, 3: counted are the messages that go.
+// RFC 9738, 3.1: counted are the messages that go. EXPUNGE and CLOSE are never limited.
 std::string limit_expunge(const Session& session, store::Expunge& change) {
     const auto now = session.selected->snapshot();
     if (!now) return {};
     auto deleted = now->deleted(change.mailbox);
     if (!deleted) return {};
-    store::UidSet going = change.uids ? deleted->intersected(*change.uids) : *std::move(deleted);
+    store::UidSet going = deleted->intersected(*change.uids);
     std::string code = session.limit(going);
     if (!code.empty()) change.uids = std::move(going);
     return code;
@@ -31,17 +31,17 @@ net::Task<Reply> expunge(Session& session, Command& command) {
         if (uids->empty()) co_return ok("Nothing to expunge");
         change.uids = *std::move(uids);
     }
-    std::string code;
-    if (session.limits().messages != 0) code = limit_expunge(session, change);
+    std::string limited;
+    if (change.uids && session.limits().messages != 0) limited = limit_expunge(session, change);
     store::Action action = std::move(change);
     const auto done = co_await session.apply(view.account, std::move(action));
     if (!done) co_return reply_to(done.error());
     const auto* expunged = std::get_if<store::Expunged>(&*done);
-    if (code.empty() && session.enabled.qresync && expunged != nullptr &&
-        expunged->modseq) {  // RFC 7162, 3.2.10
-        code = "HIGHESTMODSEQ ";
-        proto::write_number(code, expunged->modseq.value);
-    }
+    if (!session.enabled.qresync || expunged == nullptr || !expunged->modseq)
+        co_return ok("Expunged", std::move(limited));
+    session.tell_limit(limited);
+    std::string code = "HIGHESTMODSEQ ";  // RFC 7162, 3.2.10
+    proto::write_number(code, expunged->modseq.value);
     co_return ok("Expunged", std::move(code));
 }
 

@@ -142,7 +142,12 @@ net::Task<Reply> fetch(Session& session, Command& command) {
         co_return bad("ENABLE QRESYNC first");  // RFC 7162, 3.2.6
     auto uids = session.resolve(request.messages, request.uid);
     if (!uids) co_return bad(std::string(uids.error().what));
-    if (request.partial) *uids = part_of(*uids, *request.partial);
+    if (request.partial) {
+        // RFC 9738, 3.1: what PARTIAL asks for counts, and too much of it is no partial answer.
+        if (auto refused = session.refusal_of_many(request.partial->size(), session.limits().messages))
+            co_return *std::move(refused);
+        *uids = part_of(*uids, *request.partial);
+    }
     const std::string limited = session.limit(*uids);
     bool knows_mod_seq = request.changed_since.has_value();
     for (const proto::FetchItem& item : request.items)
@@ -163,8 +168,10 @@ net::Task<Reply> fetch(Session& session, Command& command) {
     if (outcome.failure) co_return reply_to(*outcome.failure);
     if (outcome.unknown_encoding) co_return no("A part is in an unknown encoding", "UNKNOWN-CTE");
     // RFC 5530, 3: somebody else expunged some; the client hears of it as soon as numbers may shift.
-    if (!request.uid && !request.changed_since && outcome.answered < asked)
+    if (!request.uid && !request.changed_since && outcome.answered < asked) {
+        session.tell_limit(limited);
         co_return ok("That is all", "EXPUNGEISSUED");
+    }
     co_return ok("That is all", limited);
 }
 

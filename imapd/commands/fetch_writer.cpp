@@ -84,7 +84,7 @@ FetchWriter::FetchWriter(const Session& session, const proto::Fetch& request, co
     asks_mod_seq_ = asks(FetchKind::mod_seq);
     extra_.reserve(2);
     // RFC 9051, 6.4.9: UID FETCH answers with the UID. RFC 7162, 3.1.4.1: CHANGEDSINCE implies MODSEQ.
-    // Under UIDONLY it stands in front already (RFC 9586, 3).
+    // Under UIDONLY it stands in front already (RFC 9586, 3.3).
     const bool wants_uid = request.uid && !session.enabled.uid_only;
     if (wants_uid && !asks(FetchKind::uid)) extra_.push_back(FetchItem{FetchKind::uid, true, {}, {}});
     if (request.changed_since && !asks_mod_seq_) {

@@ -135,7 +135,7 @@ public:
         if (wanted_.return_my_rights && lister_.chosen(entry))
             write_my_rights(out, *parsed, rights, session_.enabled.strings());
         if (wanted_.return_status && rights.has(store::Right::read)) write_status_line(entry);
-        if (wanted_.return_metadata && entry.foreign == nullptr) write_annotations(*parsed);
+        if (wanted_.return_metadata) write_annotations(*parsed, entry);
     }
 
 private:
@@ -185,9 +185,17 @@ private:
     }
 
     // RFC 9590, 3: a mailbox whose annotations cannot be read has no METADATA.
-    void write_annotations(const MailboxName& name) {
-        const auto annotations = now_.metadata(name);
+    void write_annotations(const MailboxName& name, const Entry& entry) {
+        const auto annotations =
+            entry.foreign == nullptr ? now_.metadata(name) : annotations_of(*entry.foreign);
         if (annotations) (void)write_metadata(session_, name, *wanted_.return_metadata, *annotations);
+    }
+
+    static store::Outcome<std::vector<store::Snapshot::Annotation>> annotations_of(
+        const Session::Foreign& foreign) {
+        const auto name = split_foreign(foreign.mailbox.name);
+        if (!name || !name->mailbox) return store::Failure(store::Fault::non_existent, "no such mailbox");
+        return shared_annotations(foreign.reader, *name->mailbox, foreign.rights);
     }
 
     Session& session_;

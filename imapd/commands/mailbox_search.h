@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "common/net/task.h"
 #include "common/store/store.h"
@@ -21,10 +22,13 @@ struct SearchScope {
     const store::UidRuns& messages;                    // what numbers in keys count
     const std::optional<store::UidSet>& saved_result;  // "$"
     AccountId ids;                                     // see Place::id_scope()
-    bool limited = false;                              // RFC 9738: to the newest messages, as configured
+    bool limited = false;  // RFC 9738, 3.1: to the newest messages, as configured
+    bool whole = false;    // RFC 9738, 3.3: where that would leave some out, nothing is looked at
 
     store::Outcome<store::Snapshot> snapshot() const { return reader.snapshot(); }
 };
+// The response code of a search that was limited, for one that therefore did nothing: without the UID.
+std::string without_uid(const std::string& limited);
 // The selected mailbox, as the client knows it.
 SearchScope scope_of_selected(const Session& session);
 

@@ -111,9 +111,9 @@ bool is_private(std::string_view name) {
 }
 
 // RFC 5464, 3.3: "l" and any one of these.
+constexpr store::Rights kAny =
+    store::Right::read | store::Right::seen | store::Right::write | store::Right::insert | store::Right::post;
 std::optional<Reply> refusal_to_annotate(const Place& place) {
-    constexpr store::Rights kAny = store::Right::read | store::Right::seen | store::Right::write |
-                                   store::Right::insert | store::Right::post;
     if (!place.is_visible()) return no("No such mailbox", "NONEXISTENT");
     if (!place.rights.any_of(kAny)) return no("You may not do that with this mailbox", "NOPERM");
     return std::nullopt;
@@ -148,6 +148,16 @@ std::uint64_t write_metadata(Session& session, const std::optional<MailboxName>&
     return longest;
 }
 
+store::Outcome<std::vector<Annotation>> shared_annotations(const store::AccountReader& owner,
+                                                           const MailboxName& name, store::Rights rights) {
+    if (!rights.has(store::Right::lookup) || !rights.any_of(kAny))
+        return store::Failure(store::Fault::non_existent, "no such mailbox");
+    auto annotations = read(owner.snapshot(), name);
+    // RFC 5464, 3.3: private ones are the owner's.
+    if (annotations) std::erase_if(*annotations, [](const Annotation& a) { return is_private(a.name); });
+    return annotations;
+}
+
 net::Task<Reply> getmetadata(Session& session, Command& command) {
     const auto& wanted = std::get<proto::GetMetadata>(command.arguments);
     store::Outcome<std::vector<Annotation>> annotations = std::vector<Annotation>();
@@ -155,10 +165,8 @@ net::Task<Reply> getmetadata(Session& session, Command& command) {
         const auto place = co_await session.locate(*wanted.mailbox);
         if (!place) co_return reply_to(place.error());
         if (auto refused = refusal_to_annotate(*place)) co_return *std::move(refused);
-        annotations = read(place->reader.snapshot(), place->name);
-        // RFC 5464, 3.3: private ones are the owner's.
-        if (annotations && !place->own)
-            std::erase_if(*annotations, [](const Annotation& a) { return is_private(a.name); });
+        annotations = place->own ? read(place->reader.snapshot(), place->name)
+                                 : shared_annotations(place->reader, place->name, place->rights);
     } else {
         annotations = read(session.own_snapshot(), std::nullopt);
     }

@@ -13,16 +13,28 @@ net::Task<Reply> notify(Session& session, Command& command) {
         if (!alive) co_return no("Connection lost");
     }
     const bool status = wanted.status;
+    auto others = session.new_shared_watches();
+    proto::Notify wanted_of_others = wanted;
+    const auto shared = co_await others->begin(std::move(wanted_of_others), session.subscribed());
+    if (!shared) co_return reply_to(shared.error());
+    if (!*shared) co_return no("Too many mailboxes to watch", "NOTIFICATIONOVERFLOW");
+
     Watch watch(std::move(wanted), session.backend.watch_limit());
-    {
-        const auto now = session.own_snapshot();
-        if (!now) co_return reply_to(now.error());
-        const auto begun = watch.begin(*now);
-        if (!begun) co_return reply_to(begun.error());
-        if (!*begun) co_return no("Too many mailboxes to watch", "NOTIFICATIONOVERFLOW");
-        if (status) watch.write_status(session.watch_context(), session.out());
+    const auto now = session.own_snapshot();
+    if (!now) co_return reply_to(now.error());
+    const auto begun = watch.begin(OwnView(*now));
+    if (!begun) co_return reply_to(begun.error());
+    if (!*begun) co_return no("Too many mailboxes to watch", "NOTIFICATIONOVERFLOW");
+    const SharedWatches::ContextOf context = [&session](AccountId owner) {
+        return session.watch_context(owner);
+    };
+    others->write_no_access(context, session.out());
+    if (status) {
+        watch.write_status(session.watch_context(session.account), session.out());
+        others->write_status(context, session.out());
     }
     session.watch = std::move(watch);
+    session.shared_watches = std::move(others);
     co_return ok("Noted");
 }
 

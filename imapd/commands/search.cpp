@@ -6,6 +6,10 @@
 
 namespace mailstead::imapd::commands {
 
+std::string without_uid(const std::string& limited) {
+    return limited.substr(0, limited.rfind(' '));
+}
+
 SearchScope scope_of_selected(const Session& session) {
     const Selected& view = *session.selected;
     return {*view.reader, view.info.id, view.messages, view.saved_result, view.id_scope(), true};
@@ -29,7 +33,8 @@ net::Task<store::Outcome<Found>> find(Session& session, const proto::SearchKey& 
         const auto decided = narrow(plan, *now, scope.mailbox, left);
         if (!decided) co_return decided.error();
         if (scope.limited) limited = session.limit(left);
-        if (*decided) {
+        if (scope.whole && !limited.empty()) left = store::UidSet();
+        if (*decided || left.empty()) {
             Found found;
             found.uids = std::move(left);
             found.limited = std::move(limited);

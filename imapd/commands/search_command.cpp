@@ -40,8 +40,13 @@ net::Task<Reply> search(Session& session, Command& command) {
     if (request.key.contains(proto::SearchOp::mod_seq)) session.enable_condstore();
     const ModSeq since = session.selected->told;
     store::UidSet candidates = session.selected->messages.uids();
-    const SearchScope scope = scope_of_selected(session);
+    SearchScope scope = scope_of_selected(session);
+    scope.whole = search.kind == proto::Search::Kind::sort;
     auto found = co_await find(session, request.key, scope, std::move(candidates));
+    if (found && scope.whole && !found->limited.empty()) {  // RFC 9738, 3.3
+        if (search.result.save) session.selected->saved_result = store::UidSet();
+        co_return no("Too many messages to sort", without_uid(found->limited));
+    }
     store::Outcome<SearchAnswer> answer =
         found ? store::Outcome<SearchAnswer>(SearchAnswer()) : found.error();
     if (found) {

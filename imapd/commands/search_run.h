@@ -20,7 +20,7 @@ struct Found {
     store::UidSet uids;
     ModSeq highest;
     std::optional<store::MessageInfo> first, last;
-    std::string limited;  // RFC 9738: the response code when not all was looked at
+    std::string limited;  // RFC 9738, 3.1: the response code when not all was looked at
 
     // Cheap in rising order of UIDs.
     void add(const store::MessageInfo& message);

@@ -47,7 +47,7 @@ void describe(Session& session, const Selected& view, std::optional<Uid> first_u
     if (!rev2) {
         out += "* 0 RECENT\r\n";
         const std::uint32_t unseen = first_unseen ? view.messages.number_of(*first_unseen) : 0;
-        // RFC 9586, 3: no sequence number, here neither.
+        // RFC 9586, 3.6: no sequence number, here neither.
         if (unseen != 0 && !session.enabled.uid_only)
             write_number_code(out, "UNSEEN", unseen, "The first unseen");
     }

@@ -136,8 +136,7 @@ net::Task<Reply> store_flags(Session& session, Command& command) {
         if (!told) co_return no("Connection lost");
     }
     if (stored->failed.empty()) co_return ok("Stored", limited);
-    // One code for an answer: the client that has to come back for MODIFIED comes back for the others as
-    // well.
+    session.tell_limit(limited);
     co_return ok("Some were changed by others meanwhile", modified(session, stored->failed, wanted.uid));
 }
 

@@ -93,16 +93,18 @@ net::Task<Reply> thread(Session& session, Command& command) {
     if (auto refusal = prepare(session, search, request)) co_return *std::move(refusal);
     if (request.key.contains(proto::SearchOp::mod_seq)) session.enable_condstore();
     store::UidSet candidates = session.selected->messages.uids();
-    const SearchScope scope = scope_of_selected(session);
+    SearchScope scope = scope_of_selected(session);
+    scope.whole = true;
     auto found = co_await find(session, request.key, scope, std::move(candidates));
     if (!found) co_return reply_to(found.error());
+    if (!found->limited.empty()) co_return no("Too many messages to thread", without_uid(found->limited));
     ThreadInput input;
     const bool references = search.algorithm != proto::ThreadAlgorithm::ordered_subject;
     store::UidSet uids = std::move(found->uids);
     const auto collected = co_await collect(session, scope, std::move(uids), references, input);
     if (!collected) co_return reply_to(collected.error());
     co_await write_threads(session, input, search);
-    co_return ok("Threaded", found->limited);
+    co_return ok("Threaded");
 }
 
 }  // namespace mailstead::imapd::commands

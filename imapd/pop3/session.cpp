@@ -180,7 +180,8 @@ net::Task<Action> Session::open_maildrop(OpenMaildrop action) {
     log::info(
         "pop3.login",
         {{"session", session_id_}, {"login", user_}, {"peer", peer}, {"tls", connection_.stream().is_tls()}});
-    co_return core_.on_maildrop(MaildropFacts{maildrop_->count(), maildrop_->octets()});
+    co_return core_.on_maildrop(
+        MaildropFacts{maildrop_->count(), maildrop_->octets(), backend_.hidden_capabilities(action.account)});
 }
 
 Action Session::look_up(LookUp action) {

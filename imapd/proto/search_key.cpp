@@ -19,8 +19,12 @@ enum class Argument : std::uint8_t {
     number,
     seconds,
     set,
+    above,
+    below,
     mod_seq
 };
+
+constexpr std::uint32_t kLastUid = 0xffffffff;  // uniqueid = nz-number
 
 struct Row {
     std::string_view name;
@@ -70,6 +74,8 @@ constexpr Row kRows[] = {
     {"LARGER", SearchOp::larger, Argument::number},
     {"SMALLER", SearchOp::smaller, Argument::number},
     {"UID", SearchOp::uid, Argument::set},
+    {"UIDAFTER", SearchOp::uid, Argument::above},
+    {"UIDBEFORE", SearchOp::uid, Argument::below},
     {"MODSEQ", SearchOp::mod_seq, Argument::mod_seq},
     {"EMAILID", SearchOp::email_id, Argument::text},
     {"THREADID", SearchOp::thread_id, Argument::text},
@@ -182,6 +188,20 @@ private:
         return key;
     }
 
+    // search-key =/ "UIDAFTER" SP uniqueid / "UIDBEFORE" SP uniqueid   (RFC 9738, 3.2)
+    // Without "*", which would name the last message whatever its UID.
+    Parsed<SearchKey> beside(SearchKey key, bool above) {
+        TRY_VOID(in_.space());
+        TRY(uid, in_.nz_number());
+        if (++range_count_ > kMaxRangeKeys) return in_.error("too many ranges");
+        if (uid == (above ? kLastUid : 1)) {
+            key.op = SearchOp::none;
+        } else {
+            key.set = SequenceSet::of({above ? NumberRange{uid + 1, kLastUid} : NumberRange{1, uid - 1}});
+        }
+        return key;
+    }
+
     Parsed<SearchKey> plain(const Row& row) {
         SearchKey key;
         key.op = row.op;
@@ -223,6 +243,9 @@ private:
             case Argument::set:
                 TRY_VOID(in_.space());
                 return set(row.op);
+            case Argument::above:
+            case Argument::below:
+                return beside(std::move(key), row.argument == Argument::above);
             case Argument::mod_seq:
                 return with_mod_seq(std::move(key));
         }

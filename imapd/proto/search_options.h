@@ -30,6 +30,7 @@ struct PartialRange {
         std::uint64_t last = 0;
     };
     std::optional<Places> among(std::uint64_t count) const;
+    std::uint64_t size() const { return std::uint64_t(last) - first + 1; }
     friend bool operator==(const PartialRange&, const PartialRange&) = default;
 };
 Parsed<PartialRange> parse_partial_range(Lexer& in);

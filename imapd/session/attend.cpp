@@ -4,6 +4,7 @@
 
 #include "common/runtime/log.h"
 #include "imapd/commands/fetch_answer.h"
+#include "imapd/proto/response.h"
 #include "imapd/session/session.h"
 
 namespace mailstead::imapd {
@@ -35,6 +36,7 @@ void Session::note_own(AccountId owner, const std::optional<store::Action>& acti
                        const store::ChangeResult& result) {
     if (!watch || !action) return;
     if (owner == account) watch->note_own(*action, result);
+    if (shared_watches) shared_watches->note_own(owner, *action, result);
     if (!selected || selected->account != owner) return;
     const auto* appended = std::get_if<store::Appended>(&result);
     if (appended != nullptr && appended->mailbox == selected->info.id)
@@ -63,30 +65,86 @@ net::Task<bool> Session::fetch_arrivals(store::UidSet uids) {
     co_return outcome.alive;
 }
 
-WatchContext Session::watch_context() const {
-    const bool own = selected && selected->account == account;
-    return {enabled, capabilities, own ? std::optional(selected->info.id) : std::nullopt};
+WatchContext Session::watch_context(AccountId owner) const {
+    const bool there = selected && selected->account == owner;
+    return {enabled, capabilities, there ? std::optional(selected->info.id) : std::nullopt};
+}
+
+std::unique_ptr<SharedWatches> Session::new_shared_watches() {
+    Listening& listening = *this;
+    return std::make_unique<SharedWatches>(backend, listening, account);
+}
+
+Subscribed Session::subscribed() const {
+    Subscribed names;
+    const auto now = own_snapshot();
+    if (!now) return names;
+    const auto subscriptions = now->subscriptions();
+    if (!subscriptions) return names;
+    for (const MailboxName& name : *subscriptions) names.insert(name.utf8());
+    return names;
 }
 
 net::Task<bool> Session::tell_watched() {
-    if (!watch || !watch->is_marked()) co_return true;
-    {
+    if (!watch) co_return true;
+    store::Outcome<bool> told = true;
+    const bool own = watch->is_marked();
+    const bool names_changed = watch->is_marked_everywhere();
+    if (own) {
         const auto current = own_snapshot();
         if (!current) co_return true;
-        const auto told = watch->tell(*current, watch_context(), out());
-        if (!told) {
-            log::warning("imap.update.failed", {{"session", session_id_}, {"reason", told.error().what}});
-            co_return true;
-        }
-        // RFC 5465, 5.8: as if NOTIFY NONE had come.
-        if (!*told) {
-            out() += "* OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch\r\n";
-            proto::Notify none;
-            none.none = true;
-            watch.emplace(std::move(none), backend.watch_limit());
-        }
+        told = watch->tell(OwnView(*current), watch_context(account), out());
+    }
+    if (own && told && *told) co_await tell_foreign_subscriptions();
+    if (told && *told) {
+        auto others = co_await tell_shared(names_changed);
+        told = std::move(others);
+    }
+    if (!told) {
+        log::warning("imap.update.failed", {{"session", session_id_}, {"reason", told.error().what}});
+        co_return true;
+    }
+    // RFC 5465, 5.8: as if NOTIFY NONE had come.
+    if (!*told) {
+        out() += "* OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch\r\n";
+        proto::Notify none;
+        none.none = true;
+        watch.emplace(std::move(none), backend.watch_limit());
+        shared_watches.reset();
     }
     co_return co_await flush_if_full();
+}
+
+// RFC 5465, 5.5, for mailboxes that are not in the user's own account.
+net::Task<void> Session::tell_foreign_subscriptions() {
+    if (watch->foreign_subscriptions().empty()) co_return;
+    const std::map<std::string, bool> changed = watch->foreign_subscriptions();
+    for (const auto& [text, subscribed] : changed) {
+        const auto name = MailboxName::parse(text);
+        if (!name) continue;
+        MailboxName named = *name;
+        const auto place = co_await locate(std::move(named));
+        const bool exists = place && place->is_visible();
+        out() += exists ? "* LIST (" : "* LIST (\\NonExistent";
+        if (subscribed) out() += exists ? "\\Subscribed" : " \\Subscribed";
+        out() += ") \"/\" ";
+        proto::write_mailbox(out(), *name, enabled.strings());
+        out() += "\r\n";
+    }
+}
+
+net::Task<store::Outcome<bool>> Session::tell_shared(bool names_changed) {
+    if (!shared_watches) co_return true;
+    if (names_changed && shared_watches->follows_subscriptions()) {
+        Subscribed names = subscribed();
+        if (names != shared_watches->subscribed()) {
+            const auto renewed = co_await shared_watches->renew(std::move(names));
+            if (!renewed || !*renewed) co_return renewed;
+        }
+    }
+    if (!shared_watches->is_marked()) co_return true;
+    SharedWatches::ContextOf context = [this](AccountId owner) { return watch_context(owner); };
+    co_return co_await shared_watches->tell(std::move(context), out());
 }
 
 }  // namespace mailstead::imapd

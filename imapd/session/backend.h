@@ -25,9 +25,12 @@ namespace mailstead::imapd {
 class Listening {
 public:
     virtual ~Listening() = default;
+    // Anything may have changed, in any account.
     virtual void on_change() = 0;
-    // The same when it is known which mailboxes changed; empty: any may have.
-    virtual void on_change_in(std::span<const MailboxId> /*mailboxes*/) { on_change(); }
+    // The same when it is known which mailboxes of which account changed; empty: any of it.
+    virtual void on_change_in(AccountId /*account*/, std::span<const MailboxId> /*mailboxes*/) {
+        on_change();
+    }
 };
 
 // Belongs to one io thread, as its sessions do.
@@ -49,7 +52,8 @@ public:
     virtual bool join(AccountId account, Listening& session) = 0;
     virtual void leave(AccountId account, Listening& session) = 0;
 
-    // Like join(), for changes of another account, without counting as one of its sessions.
+    // Like join(), for changes of another account, without counting as one of its sessions. Each watch() has
+    // its unwatch().
     virtual void watch(AccountId account, Listening& session) = 0;
     virtual void unwatch(AccountId account, Listening& session) = 0;
 
@@ -80,7 +84,7 @@ public:
     // Mailboxes that one session may watch (RFC 5465, 5.8).
     virtual std::size_t watch_limit() const { return 5'000; }
     // How often a command that takes long says so (RFC 9585).
-    virtual std::chrono::milliseconds progress_interval() const { return std::chrono::seconds(5); }
+    virtual std::chrono::milliseconds progress_interval() const { return std::chrono::seconds(10); }
 };
 
 }  // namespace mailstead::imapd

@@ -129,9 +129,10 @@ void Capabilities::write_after_login(std::string& out, std::uint64_t append_limi
     for (const Row& row : kRows) {
         if (row.shown == Shown::as_mechanism || !has(row.capability)) continue;
         if (row.shown == Shown::with_number) {
-            const std::uint32_t limit =
-                row.capability == Capability::message_limit ? limits.messages : limits.saved;
-            if (limit == 0) continue;
+            // RFC 9738, 3: SAVELIMIT in place of MESSAGELIMIT, never both.
+            const bool saves_only = limits.messages == 0;
+            const std::uint32_t limit = saves_only ? limits.saved : limits.messages;
+            if (limit == 0 || saves_only != (row.capability == Capability::save_limit)) continue;
             add(out, row.name);
             out += '=';
             proto::write_number(out, limit);

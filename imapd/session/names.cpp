@@ -33,7 +33,7 @@ Outcome<void> add_shared(const store::AccountReader& owner, AccountId who, std::
         mailbox.name = *std::move(name);
         // RFC 6154, 2: uses are for whoever gave them; a client would take somebody else's Sent for its own.
         mailbox.special_use = store::SpecialUse::none;
-        found.push_back({owner.id(), std::move(mailbox), rights});
+        found.push_back({owner.id(), std::move(mailbox), rights, owner});
     }
     return {};
 }

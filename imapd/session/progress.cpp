@@ -23,7 +23,7 @@ bool Progress::is_due() {
     return true;
 }
 
-// inprogress-state = "(" (quoted / nil) SP (number / nil) SP (nz-number / nil) ")"   (RFC 9585, 5)
+// "INPROGRESS" SP "(" inprogress-tag SP (number / nil) SP (nz-number / nil) ")"   (RFC 9585, 5)
 void Progress::write(std::string& out, std::optional<std::uint64_t> done,
                      std::optional<std::uint64_t> goal) const {
     const auto number = [&out](std::optional<std::uint64_t> n) {
@@ -41,8 +41,9 @@ void Progress::write(std::string& out, std::optional<std::uint64_t> done,
     } else {
         out += "NIL";
     }
-    number(done);
-    number(goal && *goal != 0 ? goal : std::nullopt);
+    // RFC 9585, 4: the goal is reached when the command is over, not before.
+    number(done && goal && *goal != 0 ? std::min(*done, *goal - 1) : done);
+    number(done && goal && *goal != 0 ? goal : std::nullopt);
     out += ")] Still at it\r\n";
 }
 

@@ -172,7 +172,7 @@ Outcome<bool> Updater::tell_flags(const Snapshot& snapshot, std::string& out) {
 Outcome<void> Updater::tell_expunges(const Snapshot& snapshot, ModSeq now, std::string& out) {
     if (view_.expunges_told == now) return Outcome<void>();
     TRY(gone, snapshot.vanished_since(view_.info.id, view_.expunges_told, view_.messages.uids()));
-    // RFC 9586, 3: VANISHED speaks of UIDs.
+    // RFC 9586, 3.4: VANISHED speaks of UIDs.
     write_expunges(out, view_, gone, enabled_.qresync || enabled_.uid_only);
     view_.expunges_told = now;
     return Outcome<void>();

@@ -80,7 +80,7 @@ void write_flag_list(std::string& out, const store::Flags& flags, const KeywordN
 void write_available_flags(std::string& out, const KeywordNames& names);
 void write_permanent_flags(std::string& out, const KeywordNames& names, store::FlagScope changeable);
 
-// `* 3 FETCH (`, or `* 7 UIDFETCH (` where sequence numbers are not used (RFC 9586, 3).
+// `* 3 FETCH (`, or `* 7 UIDFETCH (` where sequence numbers are not used (RFC 9586, 3.3).
 void write_fetch_head(std::string& out, std::uint32_t number, Uid uid, const Enabled& enabled);
 
 // `* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))`

@@ -305,11 +305,8 @@ net::Task<std::optional<Reply>> Session::refuse_message(const proto::MessageLite
     if (arriving.replace) {
         if (auto refused = refuse_replace(*arriving.replace)) co_return refused;
     }
-    // RFC 9738, 3: all of them or none.
-    for (const std::uint32_t most : {limits().messages, limits().saved}) {
-        if (most != 0 && append.messages.size() > most)
-            co_return no("Too many messages at once", "MESSAGELIMIT " + std::to_string(most));
-    }
+    // RFC 9738, 3.1: all of them or none.
+    if (auto refused = refusal_of_many(append.messages.size(), limits().saved)) co_return refused;
     const auto place = co_await locate(append.mailbox);
     if (!place) co_return reply_to(place.error());
     if (auto refused = refusal_to_insert(*place)) co_return refused;
@@ -407,7 +404,9 @@ net::Task<bool> Session::tell_updates(UpdateOptions wanted) {
 Capabilities::Limits Session::limits() const {
     Capabilities::Limits limits;
     if (capabilities.has(Capability::message_limit)) limits.messages = backend.message_limit();
-    if (capabilities.has(Capability::save_limit)) limits.saved = backend.save_limit();
+    // RFC 9738, 3: one of the two is announced; MESSAGELIMIT is about COPY and APPEND as well.
+    limits.saved = limits.messages;
+    if (limits.messages == 0 && capabilities.has(Capability::save_limit)) limits.saved = backend.save_limit();
     return limits;
 }
 
@@ -417,6 +416,15 @@ std::string Session::limit(UidSet& uids) const {
     const store::UidRuns all(uids);
     uids = all.uids_of(all.count() - most + 1, all.count());
     return "MESSAGELIMIT " + std::to_string(most) + " " + std::to_string(uids.first().value);
+}
+
+void Session::tell_limit(const std::string& code) {
+    if (!code.empty()) out() += "* NO [" + code + "] Only the newest messages\r\n";
+}
+
+std::optional<Reply> Session::refusal_of_many(std::uint64_t messages, std::uint32_t most) const {
+    if (most == 0 || messages <= most) return std::nullopt;
+    return no("Too many messages at once", "MESSAGELIMIT " + std::to_string(most));
 }
 
 net::Task<bool> Session::tell_progress(std::uint64_t done, std::uint64_t goal) {
@@ -472,11 +480,14 @@ void Session::unselect() {
 // ---- IDLE
 
 void Session::on_change() {
-    on_change_in({});
+    if (watch) watch->mark({});
+    if (shared_watches) shared_watches->mark_all();
+    if (waiting_) connection.stream().interrupt();
 }
 
-void Session::on_change_in(std::span<const MailboxId> mailboxes) {
-    if (watch) watch->mark(mailboxes);
+void Session::on_change_in(AccountId owner, std::span<const MailboxId> mailboxes) {
+    if (watch && owner == account) watch->mark(mailboxes);
+    if (shared_watches) shared_watches->mark(owner, mailboxes);
     if (waiting_) connection.stream().interrupt();
 }
 

@@ -16,6 +16,7 @@
 #include "imapd/session/place.h"
 #include "imapd/session/progress.h"
 #include "imapd/session/selected.h"
+#include "imapd/session/shared_watches.h"
 #include "imapd/session/watch.h"
 
 namespace mailstead::imapd {
@@ -76,6 +77,7 @@ public:
         AccountId owner;
         store::MailboxInfo mailbox;  // with the client's name for it
         store::Rights rights;
+        store::AccountReader reader;  // of the owner's account
     };
     net::Task<store::Outcome<std::vector<Foreign>>> foreign_mailboxes();
     // Sends a change of `owner`'s mailboxes to the writer. Whoever calls has looked at the rights.
@@ -93,15 +95,25 @@ public:
     void enable_condstore();
     void select(Selected view);
     void unselect();
-    // RFC 9738, 3: keeps the newest of `uids`, as many as one command may work on. The response code that
+    // RFC 9738, 3.1: keeps the newest of `uids`, as many as one command may work on. The response code that
     // says so, empty when all may stay.
     std::string limit(store::UidSet& uids) const;
+    // RFC 9738, 3.1: says it with `code`, which limit() gave, ahead of a tagged answer that has a code of its
+    // own. Empty: nothing.
+    void tell_limit(const std::string& code);
+    // Why a command that is whole or refused cannot be done with `messages` of them; nullopt: it can.
+    std::optional<Reply> refusal_of_many(std::uint64_t messages, std::uint32_t most) const;
     Capabilities::Limits limits() const;
     // RFC 9585: says how far a command that takes long has come, now and then. False when the client is gone.
     net::Task<bool> tell_progress(std::uint64_t done, std::uint64_t goal);
     // The untagged answers that a NOTIFY asks for (RFC 5465). False when the session is over.
     net::Task<bool> tell_watched();
-    WatchContext watch_context() const;
+    // For mailboxes of `owner`.
+    WatchContext watch_context(AccountId owner) const;
+    // For a NOTIFY, watching nothing yet.
+    std::unique_ptr<SharedWatches> new_shared_watches();
+    // Names that the user is subscribed to.
+    Subscribed subscribed() const;
 
     Connection& connection;
     Backend& backend;
@@ -112,7 +124,8 @@ public:
     KeywordNames keywords;
     std::optional<Selected> selected;  // set by select() and unselect() alone
     Intake intake;
-    std::optional<Watch> watch;  // since the first NOTIFY
+    std::optional<Watch> watch;                     // since the first NOTIFY
+    std::unique_ptr<SharedWatches> shared_watches;  // with it
     bool logging_out = false;
     bool unauthenticating = false;
     // Compression that begins behind the tagged answer.
@@ -126,12 +139,14 @@ public:
 
 private:
     void on_change() override;
-    void on_change_in(std::span<const MailboxId> mailboxes) override;
+    void on_change_in(AccountId owner, std::span<const MailboxId> mailboxes) override;
 
     net::Task<bool> begin();
     bool is_full() const;
     net::Task<bool> attend();
     net::Task<void> end();
+    net::Task<store::Outcome<bool>> tell_shared(bool names_changed);
+    net::Task<void> tell_foreign_subscriptions();
     net::Task<bool> fetch_arrivals(store::UidSet uids);
     UpdateOptions as_watched(UpdateOptions options) const;
     void note_own(AccountId owner, const std::optional<store::Action>& action,

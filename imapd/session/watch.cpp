@@ -4,15 +4,14 @@
 #include <functional>
 
 #include "imapd/proto/response.h"
+#include "imapd/session/place.h"
 
 namespace mailstead::imapd {
 
 using proto::NotifyEvent;
 using proto::NotifyEvents;
 using proto::NotifyGroup;
-using store::MailboxInfo;
 using store::Outcome;
-using store::Snapshot;
 using Filter = NotifyGroup::Filter;
 
 namespace {
@@ -95,8 +94,10 @@ std::size_t Watch::watched() const {
 
 // ---- how things stand
 
-Watch::Seen Watch::seen_of(const MailboxInfo& info) {
+Watch::Seen Watch::seen_of(const WatchView::Mailbox& mailbox) {
+    const store::MailboxInfo& info = mailbox.info;
     Seen seen;
+    seen.readable = mailbox.readable;
     seen.name = info.name;
     seen.uidvalidity = info.uidvalidity;
     seen.uidnext = info.uidnext;
@@ -108,32 +109,49 @@ Watch::Seen Watch::seen_of(const MailboxInfo& info) {
     return seen;
 }
 
-Outcome<bool> Watch::begin(const Snapshot& snapshot) {
+// Changes name the mailboxes as their owner does.
+MailboxName Watch::as_client_calls(const MailboxName& name) const {
+    if (owner_.empty()) return name;
+    auto joined = join_foreign(owner_, name);
+    return joined ? *std::move(joined) : name;
+}
+
+Outcome<bool> Watch::begin(const WatchView& view) {
     known_.clear();
     marked_.clear();
     look_everywhere_ = false;
     if (wanted_.groups.empty()) return true;
-    TRY(mailboxes, snapshot.mailboxes());
-    for (const MailboxInfo& info : mailboxes) known_.emplace(info.id.value, seen_of(info));
+    TRY(mailboxes, view.mailboxes());
+    for (const WatchView::Mailbox& mailbox : mailboxes)
+        known_.emplace(mailbox.info.id.value, seen_of(mailbox));
     if (watched() > limit_) return false;
     const Enabled enabled;
     const Capabilities capabilities;
     const WatchContext context{enabled, capabilities, std::nullopt};
     std::string nothing;
-    Pass pass{snapshot, context, nothing, true, {}, {}, {}, {}};
+    Pass pass{view, context, nothing, true, {}, {}, {}, {}};
     if (wants_anywhere(NotifyEvent::subscription_change)) {
-        TRY(names, snapshot.subscriptions());
+        TRY(names, view.subscriptions());
         for (const MailboxName& name : names) subscriptions_.insert(name.utf8());
     }
     TRY_VOID(compare_annotations(pass));
     return true;
 }
 
+void Watch::write_no_access(const WatchContext& context, std::string& out) const {
+    for (const auto& [id, seen] : known_) {
+        if (seen.readable || events_of(seen.name, seen.subscribed).empty()) continue;
+        out += "* LIST (\\NoAccess) \"/\" ";
+        proto::write_mailbox(out, seen.name, context.enabled.strings());
+        out += "\r\n";
+    }
+}
+
 void Watch::write_status(const WatchContext& context, std::string& out) const {
     for (const auto& [id, seen] : known_) {
         if (context.selected == MailboxId(id)) continue;
         const NotifyEvents events = events_of(seen.name, seen.subscribed);
-        if (!events.about_messages()) continue;
+        if (!events.about_messages() || !seen.readable) continue;
         out += "* STATUS ";
         proto::write_mailbox(out, seen.name, context.enabled.strings());
         out += " (MESSAGES ";
@@ -178,17 +196,18 @@ void Watch::note_own(const store::Action& action, const store::ChangeResult& res
         mark(std::span<const MailboxId>(&copied->mailbox, 1));
     }
     if (const auto* create = std::get_if<store::CreateMailbox>(&action)) {
-        own_names_.push_back({create->name, Reach::and_above});
+        own_names_.push_back({as_client_calls(create->name), Reach::and_above});
     } else if (const auto* remove = std::get_if<store::DeleteMailbox>(&action)) {
-        own_names_.push_back({remove->name, Reach::itself});
+        own_names_.push_back({as_client_calls(remove->name), Reach::itself});
     } else if (const auto* rename = std::get_if<store::RenameMailbox>(&action)) {
-        own_names_.push_back({rename->from, Reach::and_below});
-        own_names_.push_back({rename->to, Reach::and_below});
-        own_names_.push_back({rename->to, Reach::and_above});
+        own_names_.push_back({as_client_calls(rename->from), Reach::and_below});
+        own_names_.push_back({as_client_calls(rename->to), Reach::and_below});
+        own_names_.push_back({as_client_calls(rename->to), Reach::and_above});
     } else if (const auto* subscribe = std::get_if<store::Subscribe>(&action)) {
         own_names_.push_back({subscribe->name, Reach::itself});
     } else if (const auto* metadata = std::get_if<store::SetMetadata>(&action)) {
-        own_annotations_.push_back(metadata->mailbox);
+        own_annotations_.push_back(metadata->mailbox ? std::optional(as_client_calls(*metadata->mailbox))
+                                                     : std::nullopt);
     } else {
         return;
     }
@@ -204,8 +223,9 @@ bool Watch::is_own(const MailboxName& name) const {
     });
 }
 
-Outcome<bool> Watch::tell(const Snapshot& snapshot, const WatchContext& context, std::string& out) {
-    Pass pass{snapshot, context, out, look_everywhere_, {}, {}, {}, {}};
+Outcome<bool> Watch::tell(const WatchView& view, const WatchContext& context, std::string& out) {
+    foreign_subscriptions_.clear();
+    Pass pass{view, context, out, look_everywhere_, {}, {}, {}, {}};
     if (pass.everywhere) {
         TRY_VOID(look_everywhere(pass));
         if (watched() > limit_) return false;
@@ -233,12 +253,12 @@ Outcome<bool> Watch::tell(const Snapshot& snapshot, const WatchContext& context,
 }
 
 Outcome<void> Watch::look_everywhere(Pass& pass) {
-    TRY(mailboxes, pass.snapshot.mailboxes());
+    TRY(mailboxes, pass.view.mailboxes());
     std::set<std::uint32_t> existing;
     pass.names.clear();
-    for (const MailboxInfo& info : mailboxes) {
-        existing.insert(info.id.value);
-        pass.names.push_back(info.name.utf8());
+    for (const WatchView::Mailbox& mailbox : mailboxes) {
+        existing.insert(mailbox.info.id.value);
+        pass.names.push_back(mailbox.info.name.utf8());
     }
     std::sort(pass.names.begin(), pass.names.end());
     std::vector<MailboxId> missing;
@@ -246,39 +266,53 @@ Outcome<void> Watch::look_everywhere(Pass& pass) {
         if (existing.count(id) == 0) missing.emplace_back(id);
     }
     for (const MailboxId mailbox : missing) gone(pass, mailbox);
-    for (const MailboxInfo& info : mailboxes) compare(pass, info);
+    for (const WatchView::Mailbox& mailbox : mailboxes) compare(pass, mailbox);
     return Outcome<void>();
 }
 
 Outcome<void> Watch::look_at(Pass& pass, MailboxId mailbox) {
-    const auto info = pass.snapshot.mailbox(mailbox);
-    if (info) {
-        compare(pass, *info);
-    } else if (info.error().fault == store::Fault::non_existent) {
+    const auto found = pass.view.mailbox(mailbox);
+    if (found) {
+        compare(pass, *found);
+    } else if (found.error().fault == store::Fault::non_existent) {
         gone(pass, mailbox);
     } else {
-        return info.error();
+        return found.error();
     }
     return Outcome<void>();
 }
 
-void Watch::compare(Pass& pass, const MailboxInfo& info) {
-    const Seen now = seen_of(info);
-    const auto at = known_.find(info.id.value);
+void Watch::compare(Pass& pass, const WatchView::Mailbox& mailbox) {
+    const Seen now = seen_of(mailbox);
+    const MailboxId id = mailbox.info.id;
+    const auto at = known_.find(id.value);
     if (at == known_.end()) {
-        known_.emplace(info.id.value, now);
+        known_.emplace(id.value, now);
         if (!pass.everywhere) pass.names.clear();
-        if (!is_own(now.name) && events_of(now.name, now.subscribed).has(NotifyEvent::mailbox_name))
+        const bool granted_anew = withdrawn_.erase(id.value) != 0;
+        const NotifyEvents events = events_of(now.name, now.subscribed);
+        if (!is_own(now.name) && (granted_anew || events.has(NotifyEvent::mailbox_name)))
             write_list(pass, now.name, &now, now.subscribed, nullptr);
         affect_parent(pass, now.name);
         Seen empty = now;
         empty.messages = empty.unseen = 0;
         empty.uidnext = Uid(1);
-        return compare_messages(pass, info.id, empty, now);
+        return compare_messages(pass, id, empty, now);
     }
-    const Seen before = std::exchange(at->second, now);
+    Seen before = std::exchange(at->second, now);
     if (before.name != now.name) compare_name(pass, before, now);
-    compare_messages(pass, info.id, before, now);
+    // RFC 5465, 5.9: nothing of it is told while it may not be read; \NoAccess says so, and that it may.
+    if (before.readable != now.readable && !events_of(now.name, now.subscribed).empty())
+        write_list(pass, now.name, &now, now.subscribed, nullptr);
+    // What the client knows of its messages is what it could see last.
+    if (!now.readable) {
+        before.name = now.name;
+        before.subscribed = now.subscribed;
+        before.readable = false;
+        at->second = std::move(before);
+        return;
+    }
+    compare_messages(pass, id, before, now);
 }
 
 void Watch::gone(Pass& pass, MailboxId mailbox) {
@@ -289,9 +323,17 @@ void Watch::gone(Pass& pass, MailboxId mailbox) {
     annotations_.erase(mailbox.value);
     if (!pass.everywhere) pass.names.clear();
     affect_parent(pass, before.name);
-    if (is_own(before.name) || !events_of(before.name, before.subscribed).has(NotifyEvent::mailbox_name))
-        return;
-    write_list(pass, before.name, nullptr, before.subscribed, nullptr);
+    if (is_own(before.name)) return;
+    const NotifyEvents events = events_of(before.name, before.subscribed);
+    if (events.has(NotifyEvent::mailbox_name)) {
+        write_list(pass, before.name, nullptr, before.subscribed, nullptr);
+    } else if (!owner_.empty() && !events.empty()) {
+        // RFC 5465, 5.9: whether it was deleted or only the right to list it has gone, this is the end of it.
+        withdrawn_.insert(mailbox.value);
+        Seen hidden = before;
+        hidden.readable = false;
+        write_list(pass, before.name, &hidden, before.subscribed, nullptr);
+    }
 }
 
 // RFC 5465, 5.4: one LIST for the mailbox that was renamed, none for those below it.
@@ -312,7 +354,7 @@ void Watch::compare_name(Pass& pass, const Seen& before, const Seen& now) {
 
 // RFC 5465, 5.1 to 5.3: STATUS for what happened in a mailbox that is not selected.
 void Watch::compare_messages(Pass& pass, MailboxId mailbox, const Seen& before, const Seen& now) {
-    if (pass.context.selected == mailbox) return;
+    if (pass.context.selected == mailbox || !now.readable) return;
     NotifyEvents events = events_of(now.name, now.subscribed);
     if (!events.about_messages()) return;
     const bool condstore = pass.context.enabled.condstore;
@@ -358,7 +400,7 @@ void Watch::compare_messages(Pass& pass, MailboxId mailbox, const Seen& before, 
 // RFC 5465, 5.5. Names that moved with their mailboxes are no news.
 Outcome<void> Watch::compare_subscriptions(Pass& pass) {
     if (!wants_anywhere(NotifyEvent::subscription_change)) return Outcome<void>();
-    TRY(names, pass.snapshot.subscriptions());
+    TRY(names, pass.view.subscriptions());
     std::set<std::string> now;
     for (const MailboxName& name : names) now.insert(name.utf8());
     std::map<std::string, bool> changed;
@@ -376,6 +418,10 @@ Outcome<void> Watch::compare_subscriptions(Pass& pass) {
     for (const auto& [text, subscribed] : changed) {
         const auto name = MailboxName::parse(text);
         if (!name || is_own(*name) || !events_of(*name, true).has(NotifyEvent::subscription_change)) continue;
+        if (split_foreign(*name)) {
+            foreign_subscriptions_.emplace(text, subscribed);
+            continue;
+        }
         const auto at = std::find_if(known_.begin(), known_.end(),
                                      [&](const auto& entry) { return entry.second.name == *name; });
         write_list(pass, *name, at == known_.end() ? nullptr : &at->second, subscribed, nullptr);
@@ -393,6 +439,7 @@ Outcome<void> Watch::compare_annotations(Pass& pass) {
         TRY_VOID(compare_annotations_of(pass, std::nullopt, 0, !own(std::nullopt)));
     if (!wants_anywhere(NotifyEvent::mailbox_metadata_change)) return Outcome<void>();
     for (const auto& [id, seen] : known_) {
+        if (!seen.readable) continue;
         if (!events_of(seen.name, seen.subscribed).has(NotifyEvent::mailbox_metadata_change)) continue;
         TRY_VOID(compare_annotations_of(pass, seen.name, id, !own(seen.name)));
     }
@@ -401,7 +448,7 @@ Outcome<void> Watch::compare_annotations(Pass& pass) {
 
 Outcome<void> Watch::compare_annotations_of(Pass& pass, const std::optional<MailboxName>& name,
                                             std::uint32_t key, bool tell) {
-    TRY(entries, pass.snapshot.metadata(name));
+    TRY(entries, pass.view.metadata(name));
     Annotations now;
     for (const auto& entry : entries) now.emplace(entry.name, std::hash<std::string>()(entry.value));
     std::set<std::string> changed;
@@ -463,6 +510,7 @@ void Watch::write_list(Pass& pass, const MailboxName& name, const Seen* mailbox,
         separate = true;
         out += attribute;
     };
+    if (mailbox != nullptr && !mailbox->readable) add("\\NoAccess");
     if (subscribed) add("\\Subscribed");
     if (pass.context.capabilities.has(Capability::children))
         add(has_children(pass, name) ? "\\HasChildren" : "\\HasNoChildren");

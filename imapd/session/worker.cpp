@@ -119,7 +119,8 @@ void Worker::watch(AccountId account, Listening& session) {
 void Worker::unwatch(AccountId account, Listening& session) {
     const auto found = sessions_.find(account);
     if (found == sessions_.end()) return;
-    std::erase(found->second, &session);
+    const auto at = std::find(found->second.begin(), found->second.end(), &session);
+    if (at != found->second.end()) found->second.erase(at);
     if (found->second.empty()) sessions_.erase(found);
 }
 
@@ -146,7 +147,7 @@ Outcome<bool> Worker::is_sharer(AccountId owner, AccountId with) {
 void Worker::announce(const ipc::ChangeNotice& notice) {
     const auto found = sessions_.find(notice.account);
     if (found == sessions_.end()) return;
-    for (Listening* session : found->second) session->on_change_in(notice.mailboxes);
+    for (Listening* session : found->second) session->on_change_in(notice.account, notice.mailboxes);
 }
 
 void Worker::announce_all() {

@@ -58,6 +58,26 @@ def test_a_shared_mailbox_is_found_used_and_taken_away(mailstead):
     three.logout()
 
 
+def test_notify_tells_of_a_shared_mailbox_as_long_as_it_is_shared(mailstead):
+    owner = mailstead.add_account("notify-owner@example.test")
+    guest = mailstead.add_account("notify-guest@example.test")
+    one, two = mailstead.imap_login(owner), mailstead.imap_login(guest)
+    shared = f'"Other Users/{owner}/INBOX"'.encode()
+    two.send(b"n NOTIFY SET (mailboxes " + shared + b" (MessageNew MessageExpunge MailboxName))\r\n")
+    assert two.readline().startswith(b"n OK")
+    assert one.setacl("INBOX", guest, "lr")[0] == "OK"
+    assert two.readline() == b'* LIST (\\HasNoChildren) "/" ' + shared + b"\r\n"
+    mailstead.receive("a@remote.test", [owner], "From: a@remote.test\r\nSubject: news\r\n\r\nx\r\n")
+    assert two.readline().startswith(b"* STATUS " + shared + b" (MESSAGES 1 UIDNEXT 2 ")
+    assert one.deleteacl("INBOX", guest)[0] == "OK"
+    assert two.readline() == b'* LIST (\\NonExistent \\HasNoChildren) "/" ' + shared + b"\r\n"
+    assert one.append("INBOX", None, None, message("unheard"))[0] == "OK"
+    two.send(b"o NOOP\r\n")
+    assert two.readline().startswith(b"o OK")
+    one.logout()
+    two.logout()
+
+
 def test_idle_in_a_shared_mailbox_hears_of_new_messages(mailstead):
     owner = mailstead.add_account("idle-owner@example.test")
     guest = mailstead.add_account("idle-guest@example.test")

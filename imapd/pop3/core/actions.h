@@ -91,6 +91,7 @@ enum class Trouble : std::uint8_t {
 struct MaildropFacts {
     std::uint32_t messages = 0;
     std::uint64_t octets = 0;
+    std::vector<std::string> hidden;  // what this account is not offered, beside what nobody is
 };
 using MaildropAnswer = std::variant<MaildropFacts, Trouble>;
 

@@ -21,7 +21,7 @@ Action ServerCore::capa(std::string_view) {
 
 void ServerCore::write_capabilities() {
     const auto offer = [this](std::string_view tag, std::string_view arguments = {}) {
-        if (!profile_.offers(tag)) return;
+        if (!offers(tag)) return;
         out_ += tag;
         if (!arguments.empty()) out_ += ' ';
         out_ += arguments;

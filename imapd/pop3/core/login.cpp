@@ -135,10 +135,11 @@ Action ServerCore::refuse_login(AuthRefused::Why why) {
 
 Action ServerCore::on_maildrop(MaildropAnswer answer) {
     if (const auto* why = std::get_if<Trouble>(&answer)) return trouble(*why);
-    const auto& facts = std::get<MaildropFacts>(answer);
+    auto& facts = std::get<MaildropFacts>(answer);
     state_ = State::transaction;
     messages_ = facts.messages;
     octets_ = facts.octets;
+    hidden_ = std::move(facts.hidden);  // RFC 2449, 5: what CAPA says may change with the login
     return ok(std::to_string(messages_) + " messages (" + std::to_string(octets_) + " octets)");
 }
 

@@ -50,6 +50,12 @@ const ServerCore::Row* ServerCore::find_row(std::string_view keyword) {
     return nullptr;
 }
 
+bool ServerCore::offers(std::string_view tag) const {
+    return profile_.offers(tag) &&
+           std::none_of(hidden_.begin(), hidden_.end(),
+                        [tag](const std::string& name) { return text::iequals(name, tag); });
+}
+
 Action ServerCore::start(LoginFacts facts) {
     login_ = std::move(facts);
     say("+OK", profile_.hostname + " POP3 ready");
@@ -61,7 +67,7 @@ Action ServerCore::on_line(std::string_view line) {
     if (in_exchange_) return auth_line(line);
     const std::size_t space = std::min(line.find(' '), line.size());
     const Row* const row = find_row(line.substr(0, space));
-    if (row == nullptr || (!row->tag.empty() && !profile_.offers(row->tag))) return refuse("Unknown command");
+    if (row == nullptr || (!row->tag.empty() && !offers(row->tag))) return refuse("Unknown command");
     return run(*row, space < line.size() ? line.substr(space + 1) : std::string_view());
 }
 

@@ -1,5 +1,5 @@
-// A POP3 session without I/O (RFC 1939, RFC 2449, RFC 2595, RFC 5034, RFC 6856): lines and answers go in, replies and actions
-// come out. One owner; not thread-safe.
+// A POP3 session without I/O (RFC 1939, RFC 2449, RFC 2595, RFC 5034, RFC 6856): lines and answers go in,
+// replies and actions come out. One owner; not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -92,6 +92,7 @@ private:
     // The message that `arguments` name; an action when there is none, with its reply said.
     std::optional<Action> name_message(std::string_view text, std::uint32_t& number);
     void write_capabilities();
+    bool offers(std::string_view tag) const;
     void say(std::string_view status, std::string_view text);
     Action ok(std::string_view text);
     Action refuse(std::string_view text);
@@ -107,6 +108,7 @@ private:
     std::string user_;          // named by USER
     bool in_exchange_ = false;  // of SASL: the next line is no command
     std::optional<AuthAccepted> pending_login_;
+    std::vector<std::string> hidden_;  // from the account, since the login
     std::uint32_t messages_ = 0;
     std::uint64_t octets_ = 0;
     std::vector<bool> removed_;  // empty: none

@@ -21,6 +21,7 @@ struct World {
     std::vector<std::uint32_t> gone;     // removed by others
     std::vector<std::uint32_t> removed;  // by this session
     std::optional<Trouble> trouble;      // of everything from now on
+    std::vector<std::string> hidden;     // from the account
     int updates = 0;
     int tls_starts = 0;
 };
@@ -103,7 +104,8 @@ private:
         if (world_.trouble) return core_.on_maildrop(*world_.trouble);
         std::uint64_t octets = 0;
         for (const std::string& message : world_.messages) octets += message.size();
-        return core_.on_maildrop(MaildropFacts{static_cast<std::uint32_t>(world_.messages.size()), octets});
+        return core_.on_maildrop(
+            MaildropFacts{static_cast<std::uint32_t>(world_.messages.size()), octets, world_.hidden});
     }
     MessageAnswer find(std::uint32_t number) const {
         if (world_.trouble) return *world_.trouble;

@@ -129,6 +129,11 @@ const std::vector<Row> kMatrix = {
     {"STORE 1 +FLAGS (\\Answered \\Draft)", "w", "*"},
     {"STORE 1 +FLAGS ($Work)", "w", "*"},
     {"STORE 1 FLAGS (\\Deleted)", "t", "*"},
+    {"GETMETADATA %task /shared/comment", "", ""},
+    {"SETMETADATA %task (/shared/comment \"x\")", "w", ""},
+    {"REPLACE 1 %task {3+}\r\na:b", "ite", "*"},
+    {"UID REPLACE 1 INBOX {3+}\r\na:b", "te", "*"},
+    {"REPLACE 1 %task {3+}\r\na:b", "i", "INBOX"},
 };
 
 std::string filled(std::string command) {
@@ -183,7 +188,8 @@ TEST_F(Sharing, MailboxThatMayNotBeListedAnswersAsOneThatDoesNotExist_Rfc4314_6)
     for (const char* command :
          {"SELECT %", "EXAMINE %", "STATUS % (MESSAGES)", "DELETE %", "RENAME % Mine", "SETACL % anyone r",
           "DELETEACL % anyone", "GETACL %", "LISTRIGHTS % anyone", "MYRIGHTS %", "APPEND % {3+}\r\na:b",
-          "GETQUOTAROOT %", "CREATE %", "SUBSCRIBE %", "LIST \"\" %", "LSUB \"\" %"}) {
+          "GETQUOTAROOT %", "GETMETADATA % /shared/comment", "SETMETADATA % (/shared/comment NIL)",
+          "CREATE %", "SUBSCRIBE %", "LIST \"\" %", "LSUB \"\" %"}) {
         std::vector<std::string> answers;
         for (const char* each :
              {"Other Users/joe@example.org/Team/Task", "Other Users/joe@example.org/Team/Nope",

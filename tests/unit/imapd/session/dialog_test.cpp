@@ -21,7 +21,7 @@
 //   C- text               the same without CRLF; \r \n \\ \0 are understood
 //   S: pattern            the next line must match; "…" stands for anything
 //   S.. pattern           lines are skipped up to one that matches
-//   S0                    nothing more has come
+//   S0                    nothing more has come; S2- to the second client
 //   SX                    the server has closed the connection
 #include <filesystem>
 #include <fstream>
@@ -192,7 +192,7 @@ private:
             who = who * 10 + static_cast<std::size_t>(verb[digits++] - '0');
         }
         const std::string how = verb.substr(digits);
-        const bool nothing = verb == "S0";
+        const bool nothing = verb == "S0" || (verb.front() == 'S' && how == "-");
         TestClient& client = client_of(who == 0 ? 1 : who);
         std::string line;
         if (verb.front() == 'C') {

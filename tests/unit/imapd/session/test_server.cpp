@@ -154,7 +154,7 @@ void TestBackend::announce(AccountId id) {
 
 void TestBackend::announce_in(MailboxId mailbox) {
     for (const auto& [account_id, session] : listening_)
-        session->on_change_in(std::span<const MailboxId>(&mailbox, 1));
+        session->on_change_in(account_id, std::span<const MailboxId>(&mailbox, 1));
 }
 
 net::Task<Result<ipc::AuthAnswer>> TestLogin::step(ipc::AuthStep step) {

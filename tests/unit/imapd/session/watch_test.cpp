@@ -19,10 +19,16 @@ class ImapWatch : public testing::Test {
 protected:
     ImapWatch() { account.must<store::Done>(store::CreateAccount()); }
 
+    bool begin(Watch& watch) {
+        const store::Snapshot now = account.snapshot();
+        const auto begun = watch.begin(OwnView(now));
+        return begun && *begun;
+    }
     std::string tell(Watch& watch) {
         std::string out;
         const WatchContext context{enabled, capabilities, std::nullopt};
-        const auto told = watch.tell(account.snapshot(), context, out);
+        const store::Snapshot now = account.snapshot();
+        const auto told = watch.tell(OwnView(now), context, out);
         EXPECT_TRUE(told && *told);
         return out;
     }
@@ -33,7 +39,7 @@ protected:
 
 TEST_F(ImapWatch, LooksAtTheMailboxesThatChangedAndNoOthers) {
     Watch watch(parsed("SET (personal (MessageNew MessageExpunge))"), 100);
-    ASSERT_TRUE(*watch.begin(account.snapshot()));
+    ASSERT_TRUE(begin(watch));
     account.deliver(store::make_message("one"), "Sent");
     account.deliver(store::make_message("two"), "Junk");
     const MailboxId sent = account.id_of("Sent");
@@ -47,7 +53,7 @@ TEST_F(ImapWatch, LooksAtTheMailboxesThatChangedAndNoOthers) {
 
 TEST_F(ImapWatch, ManyChangedMailboxesMeanLookingEverywhere) {
     Watch watch(parsed("SET (personal (MessageNew MessageExpunge))"), 1'000);
-    ASSERT_TRUE(*watch.begin(account.snapshot()));
+    ASSERT_TRUE(begin(watch));
     account.deliver(store::make_message("one"), "Sent");
     for (std::uint32_t id = 1'000; id < 1'100; ++id) {
         const MailboxId mailbox(id);
@@ -65,7 +71,7 @@ TEST_F(ImapWatch, NamesOfMailboxesMatchAsTheFilterSays) {
     Watch watch(parsed("SET (subtree a/b (MessageNew MessageExpunge)) (mailboxes ab (MessageNew "
                        "MessageExpunge))"),
                 100);
-    ASSERT_TRUE(*watch.begin(account.snapshot()));
+    ASSERT_TRUE(begin(watch));
     std::string told;
     for (const char* const name : {"a", "a/b", "a/b/c", "ab"}) {
         account.deliver(store::make_message("x"), name);
@@ -78,13 +84,14 @@ TEST_F(ImapWatch, NamesOfMailboxesMatchAsTheFilterSays) {
 
 TEST_F(ImapWatch, TheSelectedMailboxHasItsOwnFilter_Rfc5465_3_1) {
     Watch watch(parsed("SET (selected NONE) (personal (MessageNew MessageExpunge))"), 100);
-    ASSERT_TRUE(*watch.begin(account.snapshot()));
+    ASSERT_TRUE(begin(watch));
     EXPECT_TRUE(watch.selected_events().empty());
     account.deliver(store::make_message("one"));
     watch.mark({});
     std::string out;
     const WatchContext context{enabled, capabilities, account.id_of("INBOX")};
-    ASSERT_TRUE(watch.tell(account.snapshot(), context, out));
+    const store::Snapshot now = account.snapshot();
+    ASSERT_TRUE(watch.tell(OwnView(now), context, out));
     EXPECT_EQ(out, "");
 }
 
