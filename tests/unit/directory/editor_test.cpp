@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/directory/temporary_folder.h"
+#include "tests/unit/kv/temporary_folder.h"
 
 namespace mailstead::directory {
 namespace {
@@ -17,7 +17,7 @@ Domain domain(const std::string& text) {
     return Domain::parse(text).value();
 }
 
-class EditorTest : public testing::Test {
+class EditorTest : public ::testing::Test {
 protected:
     EditorTest() : editor(edit_directory(folder.path()).value()) {}
 
@@ -31,7 +31,7 @@ protected:
         return account ? account->login.to_string() : "none";
     }
 
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     std::unique_ptr<Editor> editor;
 };
 
@@ -182,7 +182,7 @@ TEST_F(EditorTest, DomainsAreListedAndRemoved) {
 
 // Another process reads while this one writes, as a daemon does while the administrator edits.
 TEST(DirectoryAcrossProcesses, ReadersSeeAnEditWithTheirNextCall) {
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     int to_child[2];
     int to_parent[2];
     ASSERT_EQ(::pipe(to_child), 0);
@@ -213,7 +213,7 @@ TEST(DirectoryAcrossProcesses, ReadersSeeAnEditWithTheirNextCall) {
 }
 
 TEST(DirectoryAcrossProcesses, AReaderNeedsOneThatExists) {
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     EXPECT_FALSE(open_directory(folder.path()));
 }
 
