@@ -94,8 +94,9 @@ TEST_F(EditorTest, RefusesWhatWouldNotWorkAndSaysWhy) {
         return result ? std::string("accepted") : result.error().what;
     };
     EXPECT_EQ(reason(editor->add_domain(domain("example.org"), {})), "domain example.org exists already");
-    EXPECT_NE(reason(editor->add_account({address("x@example.net"), "", {}, {}})).find("mailstead domain add"),
-              std::string::npos);
+    EXPECT_NE(
+        reason(editor->add_account({address("x@example.net"), "", {}, {}})).find("mailstead domain add"),
+        std::string::npos);
     EXPECT_EQ(reason(editor->add_account({address("YOU@example.org"), "", {}, {}})),
               "YOU@example.org is an account already");
     EXPECT_EQ(reason(editor->add_alias(address("you@example.org"), {address("a@example.net")})),
