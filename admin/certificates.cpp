@@ -10,20 +10,15 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "common/base/freed_by.h"
+
 namespace mailstead::admin {
 namespace {
 
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Freer<BIO_free_all>>;
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
+using Key = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
+using X509Ptr = std::unique_ptr<X509, FreedBy<X509_free>>;
+using BioPtr = std::unique_ptr<BIO, FreedBy<BIO_free_all>>;
+using ExtensionPtr = std::unique_ptr<X509_EXTENSION, FreedBy<X509_EXTENSION_free>>;
 
 constexpr long kDay = 24 * 60 * 60;
 constexpr long kCaLifetime = 3650 * kDay;
@@ -59,7 +54,7 @@ public:
         unsigned char serial[16];
         if (RAND_bytes(serial, sizeof serial) != 1) return false;
         serial[0] &= 0x7F;
-        const std::unique_ptr<BIGNUM, Freer<BN_free>> number(BN_bin2bn(serial, sizeof serial, nullptr));
+        const std::unique_ptr<BIGNUM, FreedBy<BN_free>> number(BN_bin2bn(serial, sizeof serial, nullptr));
         X509_NAME* subject = X509_get_subject_name(certificate_.get());
         const std::string common_name = name.substr(0, kMaxCommonName);
         return number && X509_set_version(certificate_.get(), X509_VERSION_3) == 1 &&

@@ -22,12 +22,13 @@ Result<typename Question::Answer> ask_deliver(const settings::Settings& settings
     boost::asio::io_context context(1);
     ipc::Client client(context, {socket_path(settings), "mailstead"});
     std::optional<Answer> answer;
-    boost::asio::co_spawn(
-        context, ipc::ask(client, question, {}, kPatience), [&](std::exception_ptr thrown, Answer given) {
-            answer = thrown ? Answer(transient_error("the answer of deliver could not be read"))
-                            : std::move(given);
-            context.stop();
-        });
+    boost::asio::co_spawn(context, ipc::ask(client, question, {}, kPatience),
+                          [&](const std::exception_ptr& thrown, Answer given) {
+                              answer =
+                                  thrown ? Answer(transient_error("the answer of deliver could not be read"))
+                                         : std::move(given);
+                              context.stop();
+                          });
     context.run();
     if (!answer) return transient_error("no answer from deliver");
     return *std::move(answer);

@@ -35,11 +35,12 @@ public:
 private:
     dns::AnyAnswer ask(const dns::Question& question) {
         std::optional<dns::AnyAnswer> answer;
-        boost::asio::co_spawn(
-            context_, resolver_->resolve(question), [&](std::exception_ptr thrown, dns::AnyAnswer given) {
-                answer = thrown ? dns::AnyAnswer::failure("the lookup broke off") : std::move(given);
-                context_.stop();
-            });
+        boost::asio::co_spawn(context_, resolver_->resolve(question),
+                              [&](const std::exception_ptr& thrown, dns::AnyAnswer given) {
+                                  answer = thrown ? dns::AnyAnswer::failure("the lookup broke off")
+                                                  : std::move(given);
+                                  context_.stop();
+                              });
         context_.restart();
         context_.run();
         return answer ? *std::move(answer) : dns::AnyAnswer::failure("no answer");

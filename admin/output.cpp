@@ -55,6 +55,7 @@ void print_line(std::string line) {
 void print_table(const std::vector<std::string_view>& columns, const std::vector<std::vector<Cell>>& rows) {
     std::vector<std::vector<std::string>> lines;
     std::vector<std::size_t> widths;
+    widths.reserve(columns.size());
     for (const std::string_view column : columns) widths.push_back(column.size());
     for (const auto& row : rows) {
         std::vector<std::string>& line = lines.emplace_back();

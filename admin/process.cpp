@@ -14,6 +14,7 @@ namespace {
 
 std::vector<char*> argument_pointers(std::vector<std::string>& arguments) {
     std::vector<char*> out;
+    out.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) out.push_back(argument.data());
     out.push_back(nullptr);
     return out;

@@ -4,17 +4,12 @@
 //
 // Bars for 100,000 messages: each line well under 100 ms.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <ctime>
-#include <filesystem>
-#include <stdlib.h>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
-#include "common/kv/env.h"
-#include "common/store/accounts.h"
-#include "common/store/store.h"
+#include "bench/index_fixture.h"
 #include "imapd/commands/search_answer.h"
 #include "imapd/commands/sort_keys.h"
 #include "imapd/commands/thread_forest.h"
@@ -26,7 +21,6 @@ using namespace mailstead::store;
 using imapd::proto::SortKey;
 using imapd::proto::ThreadAlgorithm;
 
-constexpr AccountId kAccount{1};
 constexpr int kBatch = 50;
 
 std::string message(int n) {
@@ -44,29 +38,11 @@ std::string message(int n) {
 
 class Bench {
 public:
-    explicit Bench(int messages) : messages_(messages) {
-        char path[] = "/tmp/search-bench-XXXXXX";
-        root_ = ::mkdtemp(path);
-        const auto place = accounts_.locate("1").value();
-        kv::EnvOptions options = place.options;
-        options.access = kv::Access::engine_writer;
-        env_ = kv::Env::open(root_ / place.directory, options).value();
-        environment_ = accounts_.attach("1", env_).value();
-        ReaderOptions reading;
-        reading.root = root_;
-        reading.beside_engine = true;
-        reader_ = std::make_unique<Reader>(reading);
-    }
-    ~Bench() {
-        reader_.reset();
-        environment_.reset();
-        env_.reset();
-        std::filesystem::remove_all(root_);
-    }
+    explicit Bench(int messages) : messages_(messages) {}
 
     void run() {
         for (int n = 0; n < messages_; n += kBatch) deliver(n);
-        inbox_ = snapshot().find(MailboxName::inbox())->id;
+        inbox_ = index_.snapshot().find(MailboxName::inbox())->id;
         std::printf("%d messages\n", messages_);
         sort("SORT (ARRIVAL)", {{SortKey::arrival}});
         sort("SORT (DATE)", {{SortKey::date}});
@@ -79,65 +55,37 @@ public:
     }
 
 private:
-    using Clock = std::chrono::steady_clock;
-
     void deliver(int begin) {
         Append append;
-        std::vector<std::uint64_t> sizes;
-        for (int n = begin; n < std::min(begin + kBatch, messages_); ++n) {
-            const std::string content = message(n);
-            NewMessage arriving;
-            arriving.size = content.size();
-            arriving.internal_date = Time(Seconds(1'700'000'000 + n));
-            arriving.cache = build_fetch_cache(content);
-            arriving.file = static_cast<std::uint32_t>(append.messages.size());
-            sizes.push_back(content.size());
-            append.messages.push_back(std::move(arriving));
-        }
-        commit::ApplyContext context(std::move(sizes), false);
-        auto transaction = env_->write().value();
-        Change change;
-        change.at = Time(Milliseconds(1'700'000'000'000));
-        change.action = std::move(append);
-        (void)environment_->apply(transaction, encode(change), context).value();
-        transaction.commit().value();
+        for (int n = begin; n < std::min(begin + kBatch, messages_); ++n)
+            bench::IndexFixture::add(append, message(n), n);
+        index_.deliver(std::move(append));
     }
 
-    Snapshot snapshot() { return reader_->open(kAccount).value().snapshot().value(); }
-
+    // `work` returns the octets of its answer.
     template <class Work>
     void measure(const char* what, Work&& work) {
-        double best = 1e9;
-        double best_cpu = 1e9;
         std::size_t bytes = 0;
-        for (int n = 0; n < 7; ++n) {
-            const std::clock_t cpu = std::clock();
-            const auto begin = Clock::now();
-            bytes = work();
-            best = std::min(best, std::chrono::duration<double>(Clock::now() - begin).count());
-            best_cpu = std::min(best_cpu, static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC);
-        }
-        std::printf("  %-36s %9.3f ms (%9.3f of CPU), %zu bytes of answer\n", what, best * 1e3,
-                    best_cpu * 1e3, bytes);
+        const bench::Measured best = bench::fastest_of(7, [&] { bytes = work(); });
+        std::printf("  %-36s %9.3f ms (%9.3f of CPU), %zu bytes of answer\n", what, best.wall * 1e3,
+                    best.cpu * 1e3, bytes);
     }
 
     void sort(const char* what, std::vector<imapd::proto::SortCriterion> criteria) {
         using namespace imapd::commands;
         measure(what, [&] {
-            const Snapshot at = snapshot();
+            const Snapshot at = index_.snapshot();
             SortKeys keys(criteria);
             keys.reserve(static_cast<std::size_t>(messages_));
             (void)at.messages(inbox_, UidSet::all(), [&](const MessageInfo& info) {
-                if (keys.needs_cache()) {
-                    const auto cached = at.cached(info.message);
-                    keys.add(info, &*cached, 1);
-                } else {
-                    keys.add(info, nullptr, 1);
-                }
+                const auto header =
+                    keys.needs_header() ? at.header(info.message) : std::optional<HeaderRecord>();
+                keys.add(info, header ? &*header : nullptr, 1);
                 return true;
             });
             UidSet whole;
-            const auto undecided = keys.undecided();
+            auto undecided = keys.undecided();
+            std::sort(undecided.begin(), undecided.end());
             for (const std::uint32_t n : undecided) whole.add(Uid(keys.uid(n)));
             auto next = undecided.begin();
             (void)at.messages(inbox_, whole, [&](const MessageInfo& info) {
@@ -155,16 +103,22 @@ private:
     void thread(const char* what, ThreadAlgorithm algorithm) {
         using namespace imapd::commands;
         measure(what, [&] {
-            const Snapshot at = snapshot();
+            const Snapshot at = index_.snapshot();
             ThreadInput input;
             input.reserve(static_cast<std::size_t>(messages_));
             std::vector<std::uint64_t> references;
             (void)at.messages(inbox_, UidSet::all(), [&](const MessageInfo& info) {
-                const auto cached = at.cached(info.message);
-                references = cached->reference_hashes();
-                input.add({info.uid.value, sent_date(info, &*cached), sent_date(info, nullptr),
-                           cached->message_id_hash(), cached->is_reply_or_forward()},
-                          cached->base_subject(), references);
+                if (algorithm == ThreadAlgorithm::ordered_subject) {
+                    const auto header = at.header(info.message);
+                    input.add({info.uid.value, sent_date(info, *header), arrival_date(info)},
+                              header->base_subject(), references);
+                } else {
+                    const auto cached = at.cached(info.message);
+                    references = cached->reference_hashes();
+                    input.add({info.uid.value, sent_date(info, *cached), arrival_date(info),
+                               cached->message_id_hash(), cached->is_reply_or_forward()},
+                              cached->base_subject(), references);
+                }
                 return true;
             });
             std::string out;
@@ -174,11 +128,7 @@ private:
     }
 
     int messages_;
-    std::filesystem::path root_;
-    Accounts accounts_;
-    std::shared_ptr<kv::Env> env_;
-    std::unique_ptr<commit::Environment> environment_;
-    std::unique_ptr<Reader> reader_;
+    bench::IndexFixture index_;
     MailboxId inbox_;
 };
 

@@ -6,24 +6,17 @@
 // Each line: what was done, the time, the number of messages it concerned. Bars: opening a mailbox, one STORE
 // and one append cost the same at any size; 100,000 messages of one STORE, COPY, MOVE or EXPUNGE under 0.5 s;
 // flags of 100,000 under 10 ms; a first sync as Thunderbird asks under 0.2 s.
-#include <chrono>
 #include <cstdio>
-#include <ctime>
-#include <filesystem>
-#include <stdlib.h>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
-#include "common/kv/env.h"
-#include "common/store/accounts.h"
-#include "common/store/store.h"
+#include "bench/index_fixture.h"
 
 namespace {
 
 using namespace mailstead;
 using namespace mailstead::store;
-
-constexpr AccountId kAccount{1};
 
 std::string message(int n) {
     const std::string number = std::to_string(n);
@@ -75,25 +68,7 @@ std::string message(int n) {
 
 class Bench {
 public:
-    explicit Bench(int messages) : messages_(messages) {
-        char path[] = "/tmp/store-bench-XXXXXX";
-        root_ = ::mkdtemp(path);
-        const auto place = accounts_.locate("1").value();
-        kv::EnvOptions options = place.options;
-        options.access = kv::Access::engine_writer;
-        env_ = kv::Env::open(root_ / place.directory, options).value();
-        environment_ = accounts_.attach("1", env_).value();
-        ReaderOptions reading;
-        reading.root = root_;
-        reading.beside_engine = true;
-        reader_ = std::make_unique<Reader>(reading);
-    }
-    ~Bench() {
-        reader_.reset();
-        environment_.reset();
-        env_.reset();
-        std::filesystem::remove_all(root_);
-    }
+    explicit Bench(int messages) : messages_(messages) {}
 
     void run() {
         std::printf("\n%d messages\n", messages_);
@@ -105,47 +80,17 @@ public:
     }
 
 private:
-    using Clock = std::chrono::steady_clock;
-
-    // `work` several times; the fastest counts.
     template <class Work>
     void measure(const char* what, int times, double of, Work&& work) {
-        double best = 1e9;
-        double best_cpu = 1e9;
-        for (int n = 0; n < times; ++n) {
-            const std::clock_t cpu = std::clock();
-            const auto begin = Clock::now();
-            work();
-            best = std::min(best, std::chrono::duration<double>(Clock::now() - begin).count());
-            best_cpu = std::min(best_cpu, static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC);
-        }
-        std::printf("  %-56s %10.3f ms (%9.3f of CPU) %8.0f ns each of %.0f\n", what, best * 1e3,
-                    best_cpu * 1e3, best * 1e9 / of, of);
+        const bench::Measured best = bench::fastest_of(times, work);
+        std::printf("  %-56s %10.3f ms (%9.3f of CPU) %8.0f ns each of %.0f\n", what, best.wall * 1e3,
+                    best.cpu * 1e3, best.wall * 1e9 / of, of);
     }
 
-    ChangeResult apply(Action action, std::vector<std::uint64_t> sizes = {}) {
-        commit::ApplyContext context(std::move(sizes), false);
-        auto transaction = env_->write().value();
-        const std::string bytes = encode(Change{Time(Milliseconds(1'700'000'000'000)), std::move(action)});
-        const std::string result = environment_->apply(transaction, bytes, context).value();
-        transaction.commit().value();
-        return decode_result(result).value();
-    }
-
-    Append one(int n) {
-        const std::string content = message(n);
+    static Append one(int n) {
         Append append;
-        NewMessage arriving;
-        arriving.size = content.size();
-        arriving.internal_date = Time(Seconds(1'700'000'000 + n));
-        arriving.cache = build_fetch_cache(content);
-        append.messages.push_back(std::move(arriving));
+        bench::IndexFixture::add(append, message(n), n);
         return append;
-    }
-    void deliver(int n) {
-        Append append = one(n);
-        const std::uint64_t size = append.messages[0].size;
-        apply(std::move(append), {size});
     }
 
     void fill() {
@@ -156,39 +101,35 @@ private:
             for (int n = 0; n < 1'000; ++n) (void)build_fetch_cache(content);
         });
         measure("deliver all, one transaction each (parsing included)", 1, messages_, [&] {
-            for (int n = 0; n < messages_; ++n) deliver(n);
+            for (int n = 0; n < messages_; ++n) index_.deliver(one(n));
         });
-        inbox_ = snapshot().find(MailboxName::inbox())->id;
-        std::printf("  the index has %.1f MB\n",
-                    static_cast<double>(env_->pages() * env_->page_size()) / 1e6);
+        inbox_ = index_.snapshot().find(MailboxName::inbox())->id;
+        std::printf("  the index has %.1f MB\n", static_cast<double>(index_.octets()) / 1e6);
     }
-
-    Snapshot snapshot() { return reader_->open(kAccount).value().snapshot().value(); }
 
     void open_and_store_one() {
         measure("SELECT: mailbox record, first unseen, runs", 20, 1, [&] {
-            const Snapshot at = snapshot();
+            const Snapshot at = index_.snapshot();
             (void)at.mailbox(inbox_).value();
             (void)at.first_unseen(inbox_).value();
             (void)at.runs(inbox_).value();
         });
         std::uint32_t uid = 1;
         measure("STORE one flag, with its commit", 50, 1, [&] {
-            apply(StoreFlags{inbox_,
-                             UidSet::of({static_cast<std::uint32_t>(uid += 7)}),
-                             StoreFlags::How::add,
-                             {SystemFlag::flagged, {}},
-                             std::nullopt});
+            index_.apply(StoreFlags{inbox_,
+                                    UidSet::of({static_cast<std::uint32_t>(uid += 7)}),
+                                    StoreFlags::How::add,
+                                    {SystemFlag::flagged, {}},
+                                    std::nullopt});
         });
         int n = messages_;
         Append append = one(n);
-        measure("append one, with its commit", 50, 1,
-                [&] { apply(Append(append), {append.messages[0].size}); });
-        const ModSeq before = snapshot().mailbox(inbox_)->highestmodseq;
-        apply(StoreFlags{
+        measure("append one, with its commit", 50, 1, [&] { index_.deliver(Append(append)); });
+        const ModSeq before = index_.snapshot().mailbox(inbox_)->highestmodseq;
+        index_.apply(StoreFlags{
             inbox_, UidSet({{1, 10}}), StoreFlags::How::add, {SystemFlag::answered, {}}, std::nullopt});
         measure("QRESYNC with ten changes", 20, 1, [&] {
-            const Snapshot at = snapshot();
+            const Snapshot at = index_.snapshot();
             int changed = 0;
             (void)at.changed_since(inbox_, before, UidSet::all(),
                                    [&](const MessageInfo&) { return ++changed > 0; });
@@ -200,7 +141,7 @@ private:
     void walk() {
         std::uint64_t sum = 0;
         measure("UID and flags of all", 10, messages_, [&] {
-            (void)snapshot().messages(inbox_, UidSet::all(), [&](const MessageInfo& info) {
+            (void)index_.snapshot().messages(inbox_, UidSet::all(), [&](const MessageInfo& info) {
                 sum += info.uid.value + info.flags.system.bits();
                 return true;
             });
@@ -216,7 +157,7 @@ private:
         std::string answers;
         measure("first sync: UID, flags, size, HEADER.FIELDS of all", 5, messages_, [&] {
             answers.clear();
-            const Snapshot at = snapshot();
+            const Snapshot at = index_.snapshot();
             (void)at.messages(inbox_, UidSet::all(), [&](const MessageInfo& info) {
                 answers += "* 1 FETCH (UID ";
                 answers += std::to_string(info.uid.value);
@@ -229,7 +170,7 @@ private:
         std::printf("  answers: %.1f MB\n", static_cast<double>(answers.size()) / 1e6);
         measure("ENVELOPE and BODYSTRUCTURE of all", 5, messages_, [&] {
             answers.clear();
-            const Snapshot at = snapshot();
+            const Snapshot at = index_.snapshot();
             (void)at.messages(inbox_, UidSet::all(), [&](const MessageInfo& info) {
                 const auto cached = at.cached(info.message);
                 answers += cached->envelope(false);
@@ -241,7 +182,7 @@ private:
 
     void change_all() {
         const auto all = [&](const char* what, Action action) {
-            measure(what, 1, messages_, [&] { apply(std::move(action)); });
+            measure(what, 1, messages_, [&] { index_.apply(std::move(action)); });
         };
         all("STORE +\\Seen of all",
             StoreFlags{inbox_, UidSet::all(), StoreFlags::How::add, {SystemFlag::seen, {}}, std::nullopt});
@@ -250,7 +191,7 @@ private:
         Destination archive;
         archive.name = MailboxName::parse("Archive").value();
         all("COPY all", Copy{inbox_, UidSet::all(), archive, false});
-        const MailboxId copies = snapshot().find(archive.name)->id;
+        const MailboxId copies = index_.snapshot().find(archive.name)->id;
         Destination trash;
         trash.name = MailboxName::parse("Trash").value();
         all("MOVE all", Copy{copies, UidSet::all(), trash, true});
@@ -258,11 +199,7 @@ private:
     }
 
     int messages_;
-    std::filesystem::path root_;
-    Accounts accounts_;
-    std::shared_ptr<kv::Env> env_;
-    std::unique_ptr<commit::Environment> environment_;
-    std::unique_ptr<Reader> reader_;
+    bench::IndexFixture index_;
     MailboxId inbox_;
 };
 

@@ -76,6 +76,7 @@ void print_table(const Outcome<ipc::StatusAnswer>& deliver, const std::vector<Li
             print("  " + name + ": " + std::to_string(number) + '\n');
     }
     std::vector<std::vector<Cell>> rows;
+    rows.reserve(listeners.size());
     for (const ListenerState& state : listeners) {
         rows.push_back({std::string(to_string(state.listener.service)), state.listener.address.to_string(),
                         std::string(to_string(state.listener.tls)), state.is_up});

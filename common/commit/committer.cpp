@@ -298,7 +298,7 @@ Result<void> Committer::append(const Record& record) {
     encode_record(frame_, record);
     TRY_VOID(make_room(frame_.payload_size()));
     const auto begun = Clock::now();
-    const Result<void> appended = journal_->append(frame_);
+    Result<void> appended = journal_->append(frame_);
     company_.flushed(Clock::now() - begun);
     return appended;
 }

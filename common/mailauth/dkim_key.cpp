@@ -13,6 +13,7 @@
 #include <openssl/x509.h>
 
 #include "common/base/base64.h"
+#include "common/base/freed_by.h"
 #include "common/base/text.h"
 #include "common/mailauth/rsa_der.h"
 #include "common/mailauth/tag_list.h"
@@ -27,20 +28,13 @@ constexpr unsigned kNewRsaBits = 2048;
 constexpr std::size_t kMaxExponentSize = 8;
 constexpr std::size_t kEd25519Size = 32;
 
-template <auto Free>
-struct Deleter {
-    template <class T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
-using Pkey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using MdContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
-using BigNumber = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD_free>>;
-using Params = std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using Pkey = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
+using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, FreedBy<EVP_PKEY_CTX_free>>;
+using MdContext = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;
+using BigNumber = std::unique_ptr<BIGNUM, FreedBy<BN_free>>;
+using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, FreedBy<OSSL_PARAM_BLD_free>>;
+using Params = std::unique_ptr<OSSL_PARAM, FreedBy<OSSL_PARAM_free>>;
+using Bio = std::unique_ptr<BIO, FreedBy<BIO_free_all>>;
 
 const unsigned char* octets(std::string_view bytes) {
     return reinterpret_cast<const unsigned char*>(bytes.data());

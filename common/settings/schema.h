@@ -1,4 +1,5 @@
-// The one declaration of mailstead.toml: a row per key. Parser, defaults, errors and `describe` all read it.
+// The one declaration of mailstead.toml: a row per key, in the files of tables/. Parser, defaults, errors and
+// `describe` all read it.
 #pragma once
 
 #include <cstdint>

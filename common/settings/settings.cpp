@@ -6,6 +6,7 @@
 
 #include <boost/throw_exception.hpp>
 
+#include "common/base/percent.h"
 #include "common/base/text.h"
 
 namespace mailstead::settings {
@@ -50,23 +51,6 @@ Parsed<std::uint16_t> parse_port(std::string_view digits) {
     const auto port = text::parse_number<std::uint16_t>(digits);
     if (!port || *port == 0) return ParseError{"the port is not a number from 1 to 65535", 0};
     return *port;
-}
-
-// pct-encoded = "%" HEXDIG HEXDIG   (RFC 3986, 2.1)
-Parsed<std::string> percent_decode(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        const auto byte = text::unhex(text.substr(i + 1, 2));
-        if (!byte || byte->size() != 1)
-            return ParseError{"two hexadecimal digits are expected after \"%\"", i};
-        out += *byte;
-        i += 2;
-    }
-    return out;
 }
 
 Parsed<Domain> parse_smarthost_name(std::string_view host) {

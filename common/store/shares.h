@@ -54,7 +54,7 @@ public:
 // deliver itself ask only after Engine::start().
 class SharesReader {
 public:
-    explicit SharesReader(std::filesystem::path data_dir) : directory_(std::move(data_dir) / "shares") {}
+    explicit SharesReader(const std::filesystem::path& data_dir) : directory_(data_dir / "shares") {}
 
     // Owners that share with `with` or with anyone, `with` itself left out; rising.
     Result<std::vector<AccountId>> sharers(AccountId with) const;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "common/base/percent.h"
 #include "common/base/text.h"
 
 namespace mailstead::imapd::proto {
@@ -16,30 +17,6 @@ std::size_t ifind(std::string_view text, std::string_view what) {
         if (text::iequals(text.substr(at, what.size()), what)) return at;
     }
     return std::string_view::npos;
-}
-
-int hex(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// pct-encoded = "%" HEXDIG HEXDIG   (RFC 3986, 2.1)
-Parsed<std::string> percent_decode(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size()) return bad("an escape is cut short");
-        const int high = hex(text[i + 1]);
-        const int low = hex(text[i + 2]);
-        if (high < 0 || low < 0) return bad("not an escape");
-        out += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return out;
 }
 
 // nz-number, all of `text`.

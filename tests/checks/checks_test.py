@@ -123,6 +123,11 @@ class Headers(unittest.TestCase):
         self.assertEqual(len(found_by(headers.check_lengths, "x.h", ["x" * 131])), 1)
         self.assertEqual(len(found_by(headers.check_lengths, "x.h", [""] * 601)), 1)
 
+    def test_dictionaries(self):
+        self.assertEqual(found_by(headers.check_dictionary, "x.dict", ['"QUIT\\x0D\\x0A"', 'kw="a\\"\\\\"', "# words", ""]), [])
+        for line in ('"QUIT\\r\\n"', '"open', '""', "QUIT"):
+            self.assertEqual(len(found_by(headers.check_dictionary, "x.dict", [line])), 1, line)
+
     def test_words(self):
         for line in ("// TODO: more", "// a stub", "int x;  // fixme", '"/home/me/x"', "// Copyright 2020"):
             self.assertEqual(len(found_by(headers.check_words, "common/x.h", [line])), 1, line)

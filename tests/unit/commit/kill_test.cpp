@@ -122,8 +122,10 @@ private:
     int left_;
 };
 
+// Adds the tokens, each with a message file, to two accounts until the n-th step of `Files` ends the process.
 template <class Files>
-int run_to_death(const fs::path& root, int nth, const std::vector<const char*>& tokens) {
+int run_to_death(const fs::path& root, int nth, const std::vector<const char*>& tokens,
+                 const std::string& message = "text") {
     const pid_t child = ::fork();
     if (child == 0) {
         ToyParticipant toys;
@@ -135,7 +137,7 @@ int run_to_death(const fs::path& root, int nth, const std::vector<const char*>& 
             Transaction transaction;
             transaction.parts = {{"account/1", std::string("add ") + token + " 0", {}},
                                  {"account/2", std::string("add ") + token + " 0", {}}};
-            transaction.files.push_back(message_file(root / "spool", token));
+            transaction.files.push_back(message_file(root / "spool", message));
             engine.submit_and_wait(std::move(transaction));
         }
         ::_exit(2);
@@ -171,25 +173,7 @@ TEST(CommitKill, JournaledButNotCommittedIsRolledForward) {
             TemporaryFolder folder;
             const fs::path root = folder.path() / "data";
             const std::string bytes(size, 'x');
-            const pid_t child = ::fork();
-            if (child == 0) {
-                ToyParticipant toys;
-                DyingFiles files(nth);
-                Engine engine(small_options(root), &files);
-                engine.add("account", toys);
-                if (!engine.start()) ::_exit(1);
-                for (const char* token : {"first", "last"}) {
-                    Transaction transaction;
-                    transaction.parts = {{"account/1", std::string("add ") + token + " 0", {}},
-                                         {"account/2", std::string("add ") + token + " 0", {}}};
-                    transaction.files.push_back(message_file(root / "spool", bytes));
-                    engine.submit_and_wait(std::move(transaction));
-                }
-                ::_exit(2);
-            }
-            int status = 0;
-            ::waitpid(child, &status, 0);
-            ASSERT_EQ(WEXITSTATUS(status), 9);
+            ASSERT_EQ(run_to_death<DyingFiles>(root, nth, {"first", "last"}, bytes), 9);
             ToyParticipant toys;
             Engine engine(small_options(root));
             engine.add("account", toys);

@@ -71,10 +71,9 @@ protected:
         return step;
     }
     ipc::AuthAnswer ask(ipc::AuthStep step, std::uint64_t connection = 1) {
-        net::test::Loop loop;
         ipc::AuthAnswer answer;
-        loop.tasks.spawn(keep(service_.step(std::move(step), connection), &answer));
-        loop.run();
+        loop_.tasks.spawn(keep(service_.step(std::move(step), connection), &answer));
+        loop_.run();
         return answer;
     }
     // `success`, `challenge`, `busy`, or why it failed.
@@ -102,6 +101,7 @@ protected:
     }
 
     ::mailstead::testing::TemporaryFolder folder_;
+    net::test::Loop loop_;  // outlives the pool, whose thread wakes it
     std::unique_ptr<directory::Editor> directory_ = directory::edit_directory(folder_.path()).value();
     std::unique_ptr<directory::CredentialsEditor> editor_ =
         directory::edit_credentials(folder_.path()).value();
@@ -164,11 +164,10 @@ TEST_F(DeliverAuth, ACancelledConversationAndALostConnectionAreForgotten) {
 }
 
 TEST_F(DeliverAuth, ConversationsAreBounded) {
-    net::test::Loop loop;
     std::vector<ipc::AuthAnswer> answers(2'001);
     for (auto& answer : answers)
-        loop.tasks.spawn(keep(service_.step(begin("LOGIN", std::nullopt), 1), &answer));
-    loop.run();
+        loop_.tasks.spawn(keep(service_.step(begin("LOGIN", std::nullopt), 1), &answer));
+    loop_.run();
     EXPECT_EQ(std::count_if(answers.begin(), answers.end(),
                             [](const auto& each) { return said(each) == "challenge"; }),
               2'000);
@@ -193,14 +192,13 @@ TEST_F(DeliverAuth, MoreLoginsAtOnceThanThePoolHoldsHearLater) {
     ASSERT_TRUE(pool_.submit(job));
     gate.entered.get_future().wait();
 
-    net::test::Loop loop;
     std::vector<ipc::AuthAnswer> answers(6);
     for (auto& answer : answers)
-        loop.tasks.spawn(keep(service_.step(plain("you@example.org", "pencil"), 1), &answer));
-    while (pool_.queued() < 4) loop.context.run_one();
-    loop.context.poll();
+        loop_.tasks.spawn(keep(service_.step(plain("you@example.org", "pencil"), 1), &answer));
+    while (pool_.queued() < 4) loop_.context.run_one();
+    loop_.context.poll();
     gate.opened.set_value();
-    loop.run();
+    loop_.run();
     for (std::size_t i = 0; i < answers.size(); ++i)
         EXPECT_EQ(said(answers[i]), i < 4 ? "success" : "busy") << i;
     EXPECT_EQ(said(ask(plain("you@example.org", "pencil"))), "success") << "and nobody was locked out";

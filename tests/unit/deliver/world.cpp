@@ -92,7 +92,7 @@ FileDescriptor World::file_of(std::string_view bytes) const {
 }
 
 ipc::Message World::ask(ipc::Message request) {
-    return wait_for(intake_->handle(std::move(request), 1));
+    return wait_for(loop_, intake_->handle(std::move(request), 1));
 }
 
 ipc::DeliverAnswer World::deliver(ipc::DeliverMessage message, std::string_view bytes) {

@@ -21,15 +21,15 @@ namespace mailstead::deliver::testing {
 
 inline constexpr Time kNow{Milliseconds(1'700'000'000'000)};
 
-// The result of a coroutine that is run to its end.
 template <class T>
 net::Task<void> keep_result(net::Task<T> task, std::optional<T>* out) {
     T result = co_await std::move(task);
     out->emplace(std::move(result));
 }
+// The result of a coroutine that is run to its end. The loop outlives the threads that wake it: one of them
+// may still be in the call when the coroutine has its answer.
 template <class T>
-T wait_for(net::Task<T> task) {
-    net::test::Loop loop;
+T wait_for(net::test::Loop& loop, net::Task<T> task) {
     std::optional<T> result;
     loop.tasks.spawn(keep_result(std::move(task), &result));
     loop.run();
@@ -81,6 +81,7 @@ public:
 
 private:
     ::mailstead::testing::TemporaryFolder folder_;
+    net::test::Loop loop_;
     std::optional<runtime::OffloadPool> pool_;
     std::optional<store::Accounts> accounts_;
     queue::QueueParticipant queue_participant_;

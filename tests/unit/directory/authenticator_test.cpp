@@ -4,12 +4,12 @@
 
 #include "common/directory/editor.h"
 #include "common/sasl/client.h"
-#include "tests/unit/directory/temporary_folder.h"
+#include "tests/unit/kv/temporary_folder.h"
 
 namespace mailstead::directory {
 namespace {
 
-class AuthenticatorTest : public testing::Test {
+class AuthenticatorTest : public ::testing::Test {
 protected:
     AuthenticatorTest() {
         EXPECT_TRUE(directory->add_domain(*Domain::parse("example.org"), {}));
@@ -35,7 +35,7 @@ protected:
         return "success";
     }
 
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     std::unique_ptr<Editor> directory = edit_directory(folder.path()).value();
     std::unique_ptr<CredentialsEditor> credentials = edit_credentials(folder.path()).value();
     Authenticator authenticator{*directory, *credentials};

@@ -4,16 +4,16 @@
 
 #include "common/directory/credential_records.h"
 #include "common/sasl/password_hash.h"
-#include "tests/unit/directory/temporary_folder.h"
+#include "tests/unit/kv/temporary_folder.h"
 
 namespace mailstead::directory {
 namespace {
 
 constexpr AccountId kAccount{3};
 
-class CredentialsTest : public testing::Test {
+class CredentialsTest : public ::testing::Test {
 protected:
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     std::unique_ptr<CredentialsEditor> editor = edit_credentials(folder.path()).value();
 
     AccountCredentials credentials() { return editor->find(kAccount).value().value(); }
@@ -109,7 +109,7 @@ TEST(CredentialRecords, DamagedBytesAreErrors) {
 }
 
 TEST(CredentialsMissing, AReaderNeedsThemSetUp) {
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     EXPECT_FALSE(open_credentials(folder.path()));
 }
 

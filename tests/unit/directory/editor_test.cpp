@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/directory/temporary_folder.h"
+#include "tests/unit/kv/temporary_folder.h"
 
 namespace mailstead::directory {
 namespace {
@@ -17,7 +17,7 @@ Domain domain(const std::string& text) {
     return Domain::parse(text).value();
 }
 
-class EditorTest : public testing::Test {
+class EditorTest : public ::testing::Test {
 protected:
     EditorTest() : editor(edit_directory(folder.path()).value()) {}
 
@@ -31,7 +31,7 @@ protected:
         return account ? account->login.to_string() : "none";
     }
 
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     std::unique_ptr<Editor> editor;
 };
 
@@ -94,8 +94,9 @@ TEST_F(EditorTest, RefusesWhatWouldNotWorkAndSaysWhy) {
         return result ? std::string("accepted") : result.error().what;
     };
     EXPECT_EQ(reason(editor->add_domain(domain("example.org"), {})), "domain example.org exists already");
-    EXPECT_NE(reason(editor->add_account({address("x@example.net"), "", {}, {}})).find("mailstead domain add"),
-              std::string::npos);
+    EXPECT_NE(
+        reason(editor->add_account({address("x@example.net"), "", {}, {}})).find("mailstead domain add"),
+        std::string::npos);
     EXPECT_EQ(reason(editor->add_account({address("YOU@example.org"), "", {}, {}})),
               "YOU@example.org is an account already");
     EXPECT_EQ(reason(editor->add_alias(address("you@example.org"), {address("a@example.net")})),
@@ -182,7 +183,7 @@ TEST_F(EditorTest, DomainsAreListedAndRemoved) {
 
 // Another process reads while this one writes, as a daemon does while the administrator edits.
 TEST(DirectoryAcrossProcesses, ReadersSeeAnEditWithTheirNextCall) {
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     int to_child[2];
     int to_parent[2];
     ASSERT_EQ(::pipe(to_child), 0);
@@ -213,7 +214,7 @@ TEST(DirectoryAcrossProcesses, ReadersSeeAnEditWithTheirNextCall) {
 }
 
 TEST(DirectoryAcrossProcesses, AReaderNeedsOneThatExists) {
-    TemporaryFolder folder;
+    mailstead::testing::TemporaryFolder folder;
     EXPECT_FALSE(open_directory(folder.path()));
 }
 

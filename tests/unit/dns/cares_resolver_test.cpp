@@ -1,5 +1,6 @@
 #include "common/dns/cares_resolver.h"
 
+#include <atomic>
 #include <future>
 #include <set>
 
@@ -151,7 +152,7 @@ TEST_F(ResolverTest, SilenceIsATransientFailureAfterItsTries) {
 }
 
 TEST_F(ResolverTest, ServerFailuresAreTransientAndNotRemembered) {
-    bool failing = true;
+    std::atomic<bool> failing = true;  // the server has a thread of its own
     const Server server([&failing](const Query& query) {
         return failing ? B(query.question, 2).bytes(query.id) : one_address(query);
     });

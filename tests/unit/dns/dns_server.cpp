@@ -127,7 +127,10 @@ void Server::answer_tcp() {
     const std::string framed = ResponseBuilder::u16(static_cast<unsigned>(response.size())) + response;
     EXPECT_EQ(::send(peer.get(), framed.data(), framed.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(framed.size()));
-    while (::recv(peer.get(), buffer, sizeof buffer, 0) > 0) {
+    // The client keeps the connection for later questions: until it closes it, or the server stops.
+    pollfd waits[] = {{stop_.get(), POLLIN, 0}, {peer.get(), POLLIN, 0}};
+    while (::poll(waits, 2, -1) > 0 && waits[0].revents == 0) {
+        if (::recv(peer.get(), buffer, sizeof buffer, 0) <= 0) return;
     }
 }
 

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/text.h"
+#include "tests/support/dialog_text.h"
 #include "tests/unit/smtpd/fake_session.h"
 
 namespace mailstead::smtpd::testing {
@@ -34,37 +35,6 @@ std::vector<Step> load(const std::filesystem::path& file) {
         steps.push_back({line[0], line.size() > 3 ? line.substr(3) : "", number});
     }
     return steps;
-}
-
-std::string unescape(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '\\' || i + 1 == text.size()) {
-            out += text[i];
-            continue;
-        }
-        switch (text[++i]) {
-            case 'r':
-                out += '\r';
-                break;
-            case 'n':
-                out += '\n';
-                break;
-            case 't':
-                out += '\t';
-                break;
-            case '0':
-                out += '\0';
-                break;
-            case 'x':
-                out += *mailstead::text::unhex(text.substr(i + 1, 2));
-                i += 2;
-                break;
-            default:
-                out += text[i];
-        }
-    }
-    return out;
 }
 
 std::string escape(std::string_view bytes) {
@@ -141,10 +111,10 @@ private:
             case 'P':
                 break;
             case 'C':
-                feed(unescape(step.text) + "\r\n");
+                feed(dialogs::unescape(step.text) + "\r\n");
                 break;
             case 'R':
-                feed(unescape(step.text));
+                feed(dialogs::unescape(step.text));
                 break;
             case 'S':
                 expect(step.text);

@@ -29,6 +29,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/dialog_text.h"
 #include "tests/unit/imapd/session/test_server.h"
 
 namespace mailstead::imapd {
@@ -45,19 +46,6 @@ bool matches(std::string_view pattern, std::string_view text) {
         if (matches(rest, text.substr(at))) return true;
     }
     return false;
-}
-
-std::string unescape(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '\\' || i + 1 == text.size()) {
-            out += text[i];
-            continue;
-        }
-        const char c = text[++i];
-        out += c == 'r' ? '\r' : c == 'n' ? '\n' : c == '0' ? '\0' : c;
-    }
-    return out;
 }
 
 // How the client's bytes are cut into packets. What it sends at once is cut, not what it sends after having
@@ -196,7 +184,7 @@ private:
         TestClient& client = client_of(who == 0 ? 1 : who);
         std::string line;
         if (verb.front() == 'C') {
-            send(client, how == "-" ? unescape(rest) : rest + "\r\n");
+            send(client, how == "-" ? dialogs::unescape(rest) : rest + "\r\n");
         } else if (nothing) {
             server_.settle();
             ASSERT_EQ(client.received, "");
