@@ -85,8 +85,7 @@ std::string listeners_of(Purpose purpose) {
     return listener("smtp", at("2525", "25"), "starttls") +
            listener("submission", at("2465", "465"), "implicit") +
            listener("submission", at("2587", "587"), "starttls") +
-           listener("imap", at("2993", "993"), "implicit") +
-           listener("imap", at("2143", "143"), "starttls") +
+           listener("imap", at("2993", "993"), "implicit") + listener("imap", at("2143", "143"), "starttls") +
            listener("pop3", at("2995", "995"), "implicit") + listener("pop3", at("2110", "110"), "starttls");
 }
 

@@ -1,5 +1,5 @@
-// A whole POP3 session says the same however the client's bytes are cut, shows nothing before login, and never removes
-// what it was not told to.
+// A whole POP3 session says the same however the client's bytes are cut, shows nothing before login, and
+// never removes what it was not told to.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -26,7 +26,8 @@ void converse(std::string_view mechanism, std::string_view bytes) {
     for (int step = 0; step < kMoreThanAnyMechanismHas; ++step) {
         const std::size_t end = std::min(bytes.find(kCut), bytes.size());
         const std::string_view message = bytes.substr(0, end);
-        if (exchange->is_slow(message) && !mechanism.starts_with("PLAIN") && mechanism != "LOGIN") std::abort();
+        if (exchange->is_slow(message) && !mechanism.starts_with("PLAIN") && mechanism != "LOGIN")
+            std::abort();
         Outcome outcome = exchange->step(message);
         if (const auto* question = std::get_if<CheckToken>(&outcome)) {
             if (question->token.empty() || message.find(question->token.reveal()) == std::string_view::npos)
@@ -45,8 +46,8 @@ void converse(std::string_view mechanism, std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
-    constexpr std::string_view kMechanisms[] = {"PLAIN",       "LOGIN",  "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
-                                                "OAUTHBEARER", "XOAUTH2"};
+    constexpr std::string_view kMechanisms[] = {
+        "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "OAUTHBEARER", "XOAUTH2"};
     converse(kMechanisms[data[0] % 6], {reinterpret_cast<const char*>(data) + 1, size - 1});
     return 0;
 }

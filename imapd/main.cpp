@@ -1,5 +1,5 @@
-// mailstead-imapd: ports 143 and 993, and for POP3 110 and 995. Reads mailboxes; every change is a request to deliver. Opens no
-// connection outward.
+// mailstead-imapd: ports 143 and 993, and for POP3 110 and 995. Reads mailboxes; every change is a request to
+// deliver. Opens no connection outward.
 #include <memory>
 
 #include "common/commit/file_layer.h"

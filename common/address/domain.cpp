@@ -1,9 +1,9 @@
 #include "common/address/domain.h"
 
 #include <arpa/inet.h>
-#include <idn2.h>
-
 #include <memory>
+
+#include <idn2.h>
 
 #include "common/base/text.h"
 
@@ -22,7 +22,8 @@ std::optional<ParseError> check_labels(std::string_view name) {
         const std::size_t dot = rest.find('.');
         const std::string_view label = rest.substr(0, dot);
         if (label.empty()) return ParseError{"domain name has an empty label", offset};
-        if (label.size() > kMaxLabel) return ParseError{"domain name has a label longer than 63 bytes", offset};
+        if (label.size() > kMaxLabel)
+            return ParseError{"domain name has a label longer than 63 bytes", offset};
         if (label.front() == '-' || label.back() == '-') {
             return ParseError{"a label of a domain name cannot start or end with a hyphen", offset};
         }
@@ -32,7 +33,8 @@ std::optional<ParseError> check_labels(std::string_view name) {
         }
         offset += label.size() + 1;
         rest = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
-        if (dot != std::string_view::npos && rest.empty()) return ParseError{"domain name has an empty label", offset};
+        if (dot != std::string_view::npos && rest.empty())
+            return ParseError{"domain name has an empty label", offset};
     } while (!rest.empty());
     return std::nullopt;
 }
@@ -40,13 +42,15 @@ std::optional<ParseError> check_labels(std::string_view name) {
 // address-literal = "[" ( IPv4-address-literal / IPv6-address-literal ) "]"   (RFC 5321, 4.1.3)
 Parsed<std::string> parse_literal(std::string_view text) {
     constexpr std::string_view kIpv6Tag = "IPv6:";
-    if (text.size() < 3 || text.size() > 64 || text.back() != ']') return ParseError{"malformed address literal", 0};
+    if (text.size() < 3 || text.size() > 64 || text.back() != ']')
+        return ParseError{"malformed address literal", 0};
     std::string inner(text.substr(1, text.size() - 2));
     unsigned char raw[sizeof(in6_addr)];
     char canonical[INET6_ADDRSTRLEN];
     if (text::istarts_with(inner, kIpv6Tag)) {
         inner.erase(0, kIpv6Tag.size());
-        if (inet_pton(AF_INET6, inner.c_str(), raw) != 1) return ParseError{"malformed IPv6 address literal", 6};
+        if (inet_pton(AF_INET6, inner.c_str(), raw) != 1)
+            return ParseError{"malformed IPv6 address literal", 6};
         inet_ntop(AF_INET6, raw, canonical, sizeof canonical);
         return "[IPv6:" + std::string(canonical) + "]";
     }
@@ -109,7 +113,8 @@ std::optional<Domain> Domain::parent() const {
 bool Domain::is_within(const Domain& other) const {
     const std::string& suffix = other.ascii_;
     if (ascii_ == suffix) return true;
-    return ascii_.size() > suffix.size() && ascii_.ends_with(suffix) && ascii_[ascii_.size() - suffix.size() - 1] == '.';
+    return ascii_.size() > suffix.size() && ascii_.ends_with(suffix) &&
+           ascii_[ascii_.size() - suffix.size() - 1] == '.';
 }
 
 }  // namespace mailstead

@@ -14,9 +14,9 @@ namespace mailstead {
 // Always valid, always lower case, international names held as A-labels (RFC 5890), no trailing dot.
 class Domain {
 public:
-    // `mail.example.org`, `пример.example` in UTF-8, with or without a final dot; `[192.0.2.1]`, `[IPv6:2001:db8::1]`.
-    // RFC 5321, 4.1.2 and 4.1.3; RFC 6531, 3.2; names of at most 253 bytes, labels of at most 63; underscores are accepted,
-    // since some senders use them.
+    // `mail.example.org`, `пример.example` in UTF-8, with or without a final dot; `[192.0.2.1]`,
+    // `[IPv6:2001:db8::1]`. RFC 5321, 4.1.2 and 4.1.3; RFC 6531, 3.2; names of at most 253 bytes, labels of
+    // at most 63; underscores are accepted, since some senders use them.
     static Parsed<Domain> parse(std::string_view text);
 
     // For the wire, DNS and comparison: `xn--e1afmkfd.example`, `[192.0.2.1]`.
@@ -42,5 +42,7 @@ private:
 
 template <>
 struct std::hash<mailstead::Domain> {
-    std::size_t operator()(const mailstead::Domain& d) const noexcept { return std::hash<std::string>{}(d.ascii()); }
+    std::size_t operator()(const mailstead::Domain& d) const noexcept {
+        return std::hash<std::string>{}(d.ascii());
+    }
 };

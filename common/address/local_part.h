@@ -10,11 +10,12 @@
 
 namespace mailstead {
 
-// Held decoded: `"john smith"` and `john\ smith` are the same local part. Case is kept; who compares decides about folding.
+// Held decoded: `"john smith"` and `john\ smith` are the same local part. Case is kept; who compares decides
+// about folding.
 class LocalPart {
 public:
-    // Local-part = Dot-string / Quoted-string (RFC 5321, 4.1.2), each with UTF-8 (RFC 6531, 3.3). At most 64 bytes are
-    // promised by the standard (RFC 5321, 4.5.3.1.1); up to 255 are accepted.
+    // Local-part = Dot-string / Quoted-string (RFC 5321, 4.1.2), each with UTF-8 (RFC 6531, 3.3). At most 64
+    // bytes are promised by the standard (RFC 5321, 4.5.3.1.1); up to 255 are accepted.
     static Parsed<LocalPart> parse(std::string_view wire);
 
     const std::string& decoded() const { return decoded_; }

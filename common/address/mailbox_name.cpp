@@ -12,7 +12,8 @@ constexpr std::string_view kInbox = "INBOX";
 
 std::optional<ParseError> check_level(std::string_view level, std::size_t offset) {
     if (level.empty()) return ParseError{"mailbox name has an empty level", offset};
-    if (level == "." || level == "..") return ParseError{"mailbox name has a level that is \".\" or \"..\"", offset};
+    if (level == "." || level == "..")
+        return ParseError{"mailbox name has a level that is \".\" or \"..\"", offset};
     for (const char c : level) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
             return ParseError{"control character in a mailbox name", offset};

@@ -11,16 +11,16 @@
 
 namespace mailstead {
 
-// UTF-8, levels divided by "/", INBOX in capitals as the first level in whatever case it came (RFC 9051, 5.1).
-// At most 1,000 bytes and 32 levels; no empty level, no control characters, no level "." or "..".
+// UTF-8, levels divided by "/", INBOX in capitals as the first level in whatever case it came (RFC
+// 9051, 5.1). At most 1,000 bytes and 32 levels; no empty level, no control characters, no level "." or "..".
 class MailboxName {
 public:
     static constexpr char kSeparator = '/';
 
     // From UTF-8. A trailing separator is dropped (RFC 9051, 6.3.4: clients announce children so).
     static Parsed<MailboxName> parse(std::string_view utf8);
-    // From IMAP4rev1's modified UTF-7; a bare "&" that is no valid run stands for itself, and raw UTF-8 is taken as it is, since
-    // Thunderbird sends both after UTF8=ACCEPT.
+    // From IMAP4rev1's modified UTF-7; a bare "&" that is no valid run stands for itself, and raw UTF-8 is
+    // taken as it is, since Thunderbird sends both after UTF8=ACCEPT.
     static Parsed<MailboxName> parse_modified_utf7(std::string_view text);
     static MailboxName inbox();
 

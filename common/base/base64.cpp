@@ -9,8 +9,8 @@ std::optional<std::string> decode(std::string_view text, const char* ignore, int
     std::string out(text.size() / 4 * 3 + 3, '\0');
     std::size_t length = 0;
     const char* end = nullptr;
-    const int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(),
-                                         text.size(), ignore, &length, &end, variant);
+    const int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(),
+                                         text.data(), text.size(), ignore, &length, &end, variant);
     if (failed != 0 || end != text.data() + text.size()) return std::nullopt;
     out.resize(length);
     return out;
@@ -20,8 +20,8 @@ std::optional<std::string> decode(std::string_view text, const char* ignore, int
 
 std::string base64_encode(std::string_view bytes) {
     std::string out(sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
-    sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-                      sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                      bytes.size(), sodium_base64_VARIANT_ORIGINAL);
     out.pop_back();  // the terminating zero
     return out;
 }

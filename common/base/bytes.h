@@ -43,8 +43,8 @@ private:
     std::string out_;
 };
 
-// Reads from a view that must outlive it. After the first read past the end (or an overlong varint) `ok()` is false and
-// every read gives zero or an empty view; callers check once at the end.
+// Reads from a view that must outlive it. After the first read past the end (or an overlong varint) `ok()` is
+// false and every read gives zero or an empty view; callers check once at the end.
 class ByteReader {
 public:
     explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
@@ -82,7 +82,8 @@ public:
         rest_.remove_prefix(piece.size());
         return piece;
     }
-    // A count of items that each take at least one byte, so that a lying count cannot make the caller allocate.
+    // A count of items that each take at least one byte, so that a lying count cannot make the caller
+    // allocate.
     std::size_t count() {
         const std::uint64_t n = varint();
         if (n > rest_.size()) ok_ = false;

@@ -21,9 +21,11 @@ struct Id {
     constexpr Id next() const { return Id(static_cast<Number>(value + 1)); }
 };
 
-using AccountId = Id<struct AccountIdTag, std::uint32_t>;      // in the directory; never reused
-using MailboxId = Id<struct MailboxIdTag, std::uint32_t>;      // within one account; never reused; survives RENAME
-using MessageId = Id<struct MessageIdTag, std::uint64_t>;      // within one account: one stored message (RFC 8474 EMAILID)
+using AccountId = Id<struct AccountIdTag, std::uint32_t>;  // in the directory; never reused
+using MailboxId =
+    Id<struct MailboxIdTag, std::uint32_t>;  // within one account; never reused; survives RENAME
+using MessageId =
+    Id<struct MessageIdTag, std::uint64_t>;  // within one account: one stored message (RFC 8474 EMAILID)
 using ThreadId = Id<struct ThreadIdTag, std::uint64_t>;        // within one account (RFC 8474 THREADID)
 using Uid = Id<struct UidTag, std::uint32_t>;                  // RFC 9051, 2.3.1.1
 using UidValidity = Id<struct UidValidityTag, std::uint32_t>;  // RFC 9051, 2.3.1.1
@@ -34,5 +36,7 @@ using QueueId = Id<struct QueueIdTag, std::uint64_t>;          // one message in
 
 template <class Tag, class Number>
 struct std::hash<mailstead::Id<Tag, Number>> {
-    std::size_t operator()(mailstead::Id<Tag, Number> id) const noexcept { return std::hash<Number>{}(id.value); }
+    std::size_t operator()(mailstead::Id<Tag, Number> id) const noexcept {
+        return std::hash<Number>{}(id.value);
+    }
 };

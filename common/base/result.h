@@ -1,16 +1,17 @@
 // Errors at the parse boundary and everywhere else are values (Result), not exceptions.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include <boost/system/result.hpp>
+
 namespace mailstead {
 
-// Why a parser refused its input. `what` is static text fit for a reply to the peer; `offset` is the byte in the
-// input at which parsing stopped.
+// Why a parser refused its input. `what` is static text fit for a reply to the peer; `offset` is the byte in
+// the input at which parsing stopped.
 struct ParseError {
     // Two arguments always: a text alone must not turn into an error by itself.
     constexpr ParseError() = default;
@@ -19,7 +20,8 @@ struct ParseError {
     std::size_t offset = 0;
 };
 
-// A failure outside parsing: a file, a socket, a database. Whoever holds mail answers 4xx or NO in either case.
+// A failure outside parsing: a file, a socket, a database. Whoever holds mail answers 4xx or NO in either
+// case.
 enum class Retry { later_may_help, is_useless };
 struct Error {
     Error() = default;
@@ -48,25 +50,27 @@ using Parsed = Result<T, ParseError>;
 // TRY(name, expression): name takes the value, or the function returns the error.
 #define MAILSTEAD_JOIN_(a, b) a##b
 #define MAILSTEAD_JOIN(a, b) MAILSTEAD_JOIN_(a, b)
-#define TRY(name, ...)                                                         \
-    auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__);                \
-    if (!MAILSTEAD_JOIN(try_result_, __LINE__)) {                              \
-        return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error();       \
-    }                                                                          \
+#define TRY(name, ...)                                                   \
+    auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__);          \
+    if (!MAILSTEAD_JOIN(try_result_, __LINE__)) {                        \
+        return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error(); \
+    }                                                                    \
     auto name = *std::move(MAILSTEAD_JOIN(try_result_, __LINE__))
 // TRY_VOID(expression): the function returns the error, if there is one.
-#define TRY_VOID(...)                                                                             \
-    if (auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__); !MAILSTEAD_JOIN(try_result_, __LINE__)) { \
-        return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error();                          \
+#define TRY_VOID(...)                                                    \
+    if (auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__);      \
+        !MAILSTEAD_JOIN(try_result_, __LINE__)) {                        \
+        return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error(); \
     }
 // The same two in coroutines.
-#define CO_TRY(name, ...)                                                      \
-    auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__);                \
-    if (!MAILSTEAD_JOIN(try_result_, __LINE__)) {                              \
-        co_return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error();    \
-    }                                                                          \
+#define CO_TRY(name, ...)                                                   \
+    auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__);             \
+    if (!MAILSTEAD_JOIN(try_result_, __LINE__)) {                           \
+        co_return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error(); \
+    }                                                                       \
     auto name = *std::move(MAILSTEAD_JOIN(try_result_, __LINE__))
-#define CO_TRY_VOID(...)                                                                          \
-    if (auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__); !MAILSTEAD_JOIN(try_result_, __LINE__)) { \
-        co_return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error();                       \
+#define CO_TRY_VOID(...)                                                    \
+    if (auto MAILSTEAD_JOIN(try_result_, __LINE__) = (__VA_ARGS__);         \
+        !MAILSTEAD_JOIN(try_result_, __LINE__)) {                           \
+        co_return std::move(MAILSTEAD_JOIN(try_result_, __LINE__)).error(); \
     }

@@ -1,8 +1,8 @@
 #include "common/base/secret.h"
 
-#include <sodium.h>
-
 #include <utility>
+
+#include <sodium.h>
 
 namespace mailstead {
 

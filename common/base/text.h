@@ -60,8 +60,8 @@ std::optional<Number> parse_number(std::string_view s) {
 // Whether `s` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool is_utf8(std::string_view s);
 
-// Peer text made safe for one log or reply line: control characters, quotes, backslashes and invalid UTF-8 become \xNN, and
-// anything past `limit` bytes becomes "...".
+// Peer text made safe for one log or reply line: control characters, quotes, backslashes and invalid UTF-8
+// become \xNN, and anything past `limit` bytes becomes "...".
 std::string quote_for_log(std::string_view s, std::size_t limit = 256);
 
 // Lower-case hexadecimal, two digits a byte.

@@ -6,8 +6,8 @@
 
 namespace mailstead::commit {
 
-// Who is answered tends to come back at once with the next change. Without a wait N busy clients fall into two
-// halves that flush in turns; with one all of them share each flush. A wait is worth its time only where
+// Who is answered tends to come back at once with the next change. Without a wait N busy clients fall into
+// two halves that flush in turns; with one all of them share each flush. A wait is worth its time only where
 // flushes are slow, so it is bounded by half of what a flush takes, and one that was in vain puts off the
 // next.
 class Company {

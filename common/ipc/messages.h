@@ -101,7 +101,8 @@ struct AuthAnswer {
     static Parsed<AuthAnswer> decode(std::string_view bytes);
 };
 
-// What the TLS connection under a login can be bound to (RFC 5929, RFC 9266). Empty: it has none of that kind.
+// What the TLS connection under a login can be bound to (RFC 5929, RFC 9266). Empty: it has none of that
+// kind.
 struct ChannelBindings {
     std::string tls_exporter;
     std::string tls_unique;

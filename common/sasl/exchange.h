@@ -119,8 +119,8 @@ public:
     virtual std::string first_challenge() const { return {}; }
 };
 
-// What a server offers, best first. The -PLUS variant only with channel bindings, OAUTHBEARER and XOAUTH2 where
-// tokens can be checked.
+// What a server offers, best first. The -PLUS variant only with channel bindings, OAUTHBEARER and XOAUTH2
+// where tokens can be checked.
 enum class Tokens : bool { no, yes };
 std::vector<std::string_view> mechanisms(const ChannelBindings& bindings, Tokens tokens = Tokens::no);
 

@@ -152,8 +152,8 @@ struct Imap {
     std::vector<std::string> hidden_capabilities;
     // Whether words are indexed, and the index is asked.
     bool fulltext = true;
-    // RFC 9738: messages that one command works on, and, where that is 0, that one COPY or APPEND stores; 0: any
-    // number.
+    // RFC 9738: messages that one command works on, and, where that is 0, that one COPY or APPEND stores; 0:
+    // any number.
     std::uint32_t message_limit = 0;
     std::uint32_t save_limit = 0;
     friend bool operator==(const Imap&, const Imap&) = default;

@@ -39,8 +39,8 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
                                                                           : kv::Access::reader)));
     index->env = std::move(env);
     {
-        // An index that the writer has only just begun has no databases yet: whoever asks for the account to be made waits
-        // until they are there.
+        // An index that the writer has only just begun has no databases yet: whoever asks for the account to
+        // be made waits until they are there.
         auto databases = open_databases(*index->env);
         if (!databases) return Failure(Fault::non_existent, "the account is being made");
         index->db = *databases;

@@ -22,8 +22,8 @@ struct RebuildReport {
 
 // Reads <root>/accounts/<id>/mail and writes <root>/accounts/<id>/index: flags from names, dates from names
 // or modification times, new UIDVALIDITYs and EMAILIDs, special uses from the folders' names, everything
-// subscribed. Keywords, annotations, access lists and quota limits are lost. Files take their new names as the follower
-// gets to them. The old index is kept beside, renamed. The engine must not have the account open
+// subscribed. Keywords, annotations, access lists and quota limits are lost. Files take their new names as
+// the follower gets to them. The old index is kept beside, renamed. The engine must not have the account open
 // (Engine::drop first, or deliver not running), and readers must close it.
 Outcome<RebuildReport> rebuild_index(const std::filesystem::path& root, AccountId account, Time now);
 

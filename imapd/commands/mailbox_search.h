@@ -22,8 +22,8 @@ struct SearchScope {
     const store::UidRuns& messages;                    // what numbers in keys count
     const std::optional<store::UidSet>& saved_result;  // "$"
     AccountId ids;                                     // see Place::id_scope()
-    bool limited = false;  // RFC 9738, 3.1: to the newest messages, as configured
-    bool whole = false;    // RFC 9738, 3.3: where that would leave some out, nothing is looked at
+    bool limited = false;                              // RFC 9738, 3.1: to the newest messages, as configured
+    bool whole = false;  // RFC 9738, 3.3: where that would leave some out, nothing is looked at
 
     store::Outcome<store::Snapshot> snapshot() const { return reader.snapshot(); }
 };

@@ -1,7 +1,7 @@
 // When a commit waits for others to share its flush.
-#include <gtest/gtest.h>
-
 #include "common/commit/company.h"
+
+#include <gtest/gtest.h>
 
 namespace mailstead::commit {
 namespace {

@@ -43,7 +43,8 @@ const Case kCases[] = {
     {"Inactive", R"({"active":false})", Status::invalid},
     {"ActiveIsNoText", R"({"active":"true","username":"you"})", Status::unavailable},
     {"NoActive", R"({"username":"you@example.org"})", Status::unavailable},
-    {"OtherIssuer", R"({"active":true,"iss":"https://evil.example","aud":"mail","scope":"imap smtp","username":"you"})",
+    {"OtherIssuer",
+     R"({"active":true,"iss":"https://evil.example","aud":"mail","scope":"imap smtp","username":"you"})",
      Status::invalid},
     {"NoIssuer", R"({"active":true,"aud":"mail","scope":"imap smtp","username":"you"})", Status::invalid},
     {"AudienceAmongOthers",
@@ -52,7 +53,8 @@ const Case kCases[] = {
     {"OtherAudience",
      R"({"active":true,"iss":"https://id.example.org","aud":["web"],"scope":"imap smtp","username":"you"})",
      Status::invalid},
-    {"ScopeMissing", R"({"active":true,"iss":"https://id.example.org","aud":"mail","scope":"imap","username":"you"})",
+    {"ScopeMissing",
+     R"({"active":true,"iss":"https://id.example.org","aud":"mail","scope":"imap","username":"you"})",
      Status::insufficient_scope},
     {"ScopeIsNoPrefix",
      R"({"active":true,"iss":"https://id.example.org","aud":"mail","scope":"imapx smtp","username":"you"})",
@@ -119,8 +121,9 @@ TEST(HttpsUrlTest, TakesHttpsAlone) {
     EXPECT_EQ(net::HttpsUrl::parse("https://example.org").value().target, "/");
     EXPECT_EQ(net::HttpsUrl::parse("https://example.org?x").value().target, "/?x");
     EXPECT_EQ(net::HttpsUrl::parse("https://[::1]:1/").value().host, "::1");
-    for (const char* bad : {"http://example.org/", "https://", "https://u@example.org/", "https://a b/", "https://a/#f",
-                            "https://a:0/", "https://a:99999/", "https://[::1", "https://a/\r\nX: y", "https://a:/"})
+    for (const char* bad :
+         {"http://example.org/", "https://", "https://u@example.org/", "https://a b/", "https://a/#f",
+          "https://a:0/", "https://a:99999/", "https://[::1", "https://a/\r\nX: y", "https://a:/"})
         EXPECT_FALSE(net::HttpsUrl::parse(bad)) << bad;
 }
 

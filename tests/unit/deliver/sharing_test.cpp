@@ -101,8 +101,9 @@ TEST_F(DeliverSharing, RemovedAccountIsForgotten) {
 
 TEST_F(DeliverSharing, FileThatComesFromAnotherAccountIsLinkedNotCopied) {
     const std::string bytes = testing::mail("shared");
-    ASSERT_EQ(world_.deliver(testing::message_to({testing::local(alice_, "alice@example.org")}), bytes).outcome,
-              ipc::DeliverAnswer::Outcome::accepted);
+    ASSERT_EQ(
+        world_.deliver(testing::message_to({testing::local(alice_, "alice@example.org")}), bytes).outcome,
+        ipc::DeliverAnswer::Outcome::accepted);
     const auto open = [&](AccountId account) {
         const auto now = world_.reader().open(account)->snapshot().value();
         const MailboxId inbox = now.find(MailboxName::inbox())->id;
@@ -117,7 +118,8 @@ TEST_F(DeliverSharing, FileThatComesFromAnotherAccountIsLinkedNotCopied) {
     files.push_back(open(alice_));
     const store::Change change{testing::kNow, std::move(append)};
     EXPECT_EQ(world_.ask(ipc::ApplyChange{bob_, store::encode(change)}, std::move(files)).error, 0);
-    struct stat one {}, two {};
+    struct stat one {
+    }, two{};
     ASSERT_EQ(::fstat(open(alice_).get(), &one), 0);
     ASSERT_EQ(::fstat(open(bob_).get(), &two), 0);
     EXPECT_EQ(one.st_ino, two.st_ino);

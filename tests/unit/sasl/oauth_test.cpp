@@ -32,7 +32,8 @@ void PrintTo(const Case& c, std::ostream* out) {
 const Case kCases[] = {
     // RFC 7628, 4.1
     {"RfcExample", "OAUTHBEARER",
-     "n,a=user@example.com,\1host=server.example.com\1port=143\1auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1",
+     "n,a=user@example.com,\1host=server.example.com\1port=143\1auth=Bearer "
+     "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1",
      "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==", "user@example.com"},
     {"WithoutLogin", "OAUTHBEARER", "n,,\1auth=Bearer abc\1\1", "abc", ""},
     {"CouldBind", "OAUTHBEARER", "y,,\1auth=Bearer abc\1\1", "abc", ""},
@@ -49,7 +50,8 @@ const Case kCases[] = {
     {"TokenInTwoWords", "OAUTHBEARER", "n,,\1auth=Bearer a b\1\1", "", ""},
     {"NoKey", "OAUTHBEARER", "n,,\1=Bearer abc\1\1", "", ""},
     {"TooLong", "OAUTHBEARER", "n,,\1auth=Bearer " + std::string(kMaxClientMessage, 'a') + "\1\1", "", ""},
-    {"Google", "XOAUTH2", "user=someuser@example.com\1auth=Bearer ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg\1\1",
+    {"Google", "XOAUTH2",
+     "user=someuser@example.com\1auth=Bearer ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg\1\1",
      "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg", "someuser@example.com"},
     {"GoogleWithoutUser", "XOAUTH2", "auth=Bearer abc\1\1", "", ""},
     {"GoogleTwoUsers", "XOAUTH2", "user=a\1user=b\1auth=Bearer abc\1\1", "", ""},

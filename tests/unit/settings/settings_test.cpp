@@ -244,8 +244,9 @@ TEST(Settings, TokensAreAskedAboutByHttpsAlone) {
     EXPECT_TRUE(s.oauth.is_configured());
     EXPECT_EQ(s.oauth.client_secret_file, std::filesystem::path(kFile).parent_path() / "secret");
     EXPECT_EQ(s.oauth.scope, "mail imap");
-    for (const char* bad : {"introspection_url = \"http://id.example/\"", "discovery_url = \"ftp://id.example\"",
-                            "scope = 'a\"b'", "introspection_url = 'https://id.example/\"'"}) {
+    for (const char* bad :
+         {"introspection_url = \"http://id.example/\"", "discovery_url = \"ftp://id.example\"",
+          "scope = 'a\"b'", "introspection_url = 'https://id.example/\"'"}) {
         EXPECT_FALSE(parse("hostname = \"a.example\"\n[oauth]\n" + std::string(bad) + "\n", kFile)) << bad;
     }
 }

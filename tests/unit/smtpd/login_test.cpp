@@ -154,7 +154,8 @@ class SmtpLogin : public testing::Test {
 protected:
     SmtpLogin() {
         EXPECT_TRUE(directory_->add_domain(*Domain::parse("example.org"), {}));
-        const auto account = directory_->add_account({*Address::parse("you@example.org"), "", {}, {}}).value();
+        const auto account =
+            directory_->add_account({*Address::parse("you@example.org"), "", {}, {}}).value();
         EXPECT_TRUE(credentials_->set_password(account, Secret("pencil")));
         const net::CertificateFiles files{folder_.file("cert.pem"), folder_.file("cert.key")};
         net::test::make_certificate(files, {"mx.example.org"});
@@ -267,7 +268,8 @@ TEST_F(SmtpLogin, AClientMayBindToTheCertificateAlone_Rfc5929_4) {
 TEST_F(SmtpLogin, TheConnectionsBindingsGoAlong) {
     EXPECT_TRUE(talk({.mechanisms = {"SCRAM-SHA-256-PLUS"}, .can_bind = true}).login.starts_with("235 "));
     ASSERT_FALSE(deliver_->bindings.empty());
-    for (const std::string& binding : deliver_->bindings) EXPECT_EQ(binding, "tls-exporter tls-server-end-point");
+    for (const std::string& binding : deliver_->bindings)
+        EXPECT_EQ(binding, "tls-exporter tls-server-end-point");
 }
 
 TEST_F(SmtpLogin, AClientThatWasNotToldOfPlusIsBeingDeceived_Rfc5802_6) {

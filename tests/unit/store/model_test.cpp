@@ -367,7 +367,8 @@ private:
                                                                               : by);
         if (bits == 0) mailbox.acl.erase({action.who.value, action.negative});
         bool granted = false;
-        for (const auto& [unused, other] : mailboxes_) granted = granted || other.acl.contains({action.who.value, false});
+        for (const auto& [unused, other] : mailboxes_)
+            granted = granted || other.acl.contains({action.who.value, false});
         EXPECT_EQ(result.still_granted, granted);
     }
     void compare_acl(const Snapshot& snapshot, const MailboxInfo& info, const ModelMailbox& expected) {
