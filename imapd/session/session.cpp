@@ -1,16 +1,9 @@
 #include "imapd/session/session.h"
 
-#include <algorithm>
-#include <unistd.h>
-
-#include "common/base/text.h"
 #include "common/runtime/log.h"
 #include "imapd/commands/commands.h"
-#include "imapd/commands/compose.h"
-#include "imapd/commands/live_search.h"
 #include "imapd/commands/table.h"
 #include "imapd/proto/response.h"
-#include "imapd/session/file_bytes.h"
 
 namespace mailstead::imapd {
 
@@ -24,17 +17,6 @@ using store::UidSet;
 namespace {
 
 constexpr unsigned kMaxBadCommands = 50;
-
-Reply rejection(Framer::Rejection why) {
-    switch (why) {
-        case Framer::Rejection::line_too_long:
-            return {Condition::bad, "", "Line too long"};
-        case Framer::Rejection::literal_too_big:
-            return {Condition::no, "LIMIT", "Literal too long"};
-        default:
-            return {Condition::bad, "", "Command too long"};
-    }
-}
 
 }  // namespace
 
@@ -251,94 +233,6 @@ net::Task<bool> Session::execute(proto::Command command) {
     co_return co_await flush_if_full();
 }
 
-// ---- literals
-
-net::Task<bool> Session::on_literal() {
-    Framer& framer = connection.framer();
-    const auto append =
-        proto::append_literal_follows(framer.prefix(), {enabled.strings() == proto::Utf8::yes});
-    if (!append) {
-        connection.take_literal();
-        co_return true;
-    }
-    if (append->append.literals() == 1) intake = Intake();
-    intake.tag = append->tag;
-    intake.accepting = false;
-    if (!intake.refusal) {
-        auto refused = co_await refuse_message(*append);
-        intake.refusal = std::move(refused);
-    }
-    if (!intake.refusal) {
-        auto refusal = co_await commands::compose(*this, intake, append->append, commands::Extent::so_far);
-        intake.refusal = std::move(refusal);
-    }
-    // A client that waits for "+" is spared sending what will not be taken (RFC 9051, 6.3.12).
-    if (intake.refusal) {
-        framer.refuse(Framer::Rejection::literal_too_big);
-        co_return true;
-    }
-    intake.accepting = true;
-    if (framer.literal().synchronizing) proto::write_continuation(out(), "Go on");
-    framer.stream();
-    co_return true;
-}
-
-std::optional<Reply> Session::refuse_replace(const proto::Replace& replace) const {
-    if (!capabilities.has(Capability::replace)) return bad("Not available");
-    if (!selected) return bad("Select a mailbox first");  // RFC 8508, 3.5
-    if (selected->read_only) return no("The mailbox is open for reading only", "READ-ONLY");
-    const auto uids = resolve(replace.message, replace.uid);
-    if (!uids) return bad(std::string(uids.error().what));
-    if (uids->empty()) return no("No such message", "EXPUNGEISSUED");
-    return std::nullopt;
-}
-
-net::Task<std::optional<Reply>> Session::refuse_message(const proto::MessageLiteral& arriving) {
-    const proto::Append& append = arriving.append;
-    const proto::AppendMessage& last = append.messages.back();
-    const std::uint64_t size = last.parts.empty() ? last.literal.size : last.parts.back().text.size;
-    if (size == 0 && last.parts.empty()) co_return no("An empty message", "CANNOT");
-    if (size > backend.append_limit()) co_return no("The message is too large", "TOOBIG");  // RFC 7889, 4
-    if (append.messages.size() > 1 && !capabilities.has(Capability::multi_append))
-        co_return bad("One message at a time");
-    if (append.catenates() && !capabilities.has(Capability::catenate)) co_return bad("Not available");
-    if (arriving.replace) {
-        if (auto refused = refuse_replace(*arriving.replace)) co_return refused;
-    }
-    // RFC 9738, 3.1: all of them or none.
-    if (auto refused = refusal_of_many(append.messages.size(), limits().saved)) co_return refused;
-    const auto place = co_await locate(append.mailbox);
-    if (!place) co_return reply_to(place.error());
-    if (auto refused = refusal_to_insert(*place)) co_return refused;
-    const auto now = place->reader.snapshot();
-    if (!now) co_return reply_to(now.error());
-    const auto info = now->account();
-    if (info && !arriving.replace && info->quota_octets != 0 && info->octets + size > info->quota_octets)
-        co_return no("Quota exceeded", "OVERQUOTA");
-    co_return std::nullopt;
-}
-
-void Session::on_chunk() {
-    if (!intake.accepting || intake.refusal) return;
-    const std::string_view chunk = connection.framer().chunk();
-    Intake::File& file = intake.files.back();
-    if (chunk.find('\0') != std::string_view::npos) {
-        intake.refusal = no("The message holds NUL bytes", "UNKNOWN-CTE");  // RFC 3516, 4.4
-    } else if (!write_file_bytes(file.descriptor.get(), chunk)) {
-        intake.refusal = no("No room for the message now", "UNAVAILABLE");
-    }
-    file.size += chunk.size();
-}
-
-net::Task<bool> Session::on_rejected() {
-    const std::string tag(connection.framer().rejected_tag());
-    const Reply reply = intake.refusal ? *intake.refusal : rejection(connection.framer().rejection());
-    intake = Intake();
-    if (reply.condition == Condition::bad) co_return count_bad(tag, reply);
-    answer(tag, reply);
-    co_return true;
-}
-
 // ---- what commands use
 
 net::Task<Outcome<store::ChangeResult>> Session::apply(AccountId owner, store::Action action) {
@@ -363,42 +257,6 @@ net::Task<bool> Session::flush_if_full() {
     if (out().size() < kFlushAt) co_return true;
     const auto sent = co_await connection.flush();
     co_return sent.has_value();
-}
-
-// RFC 5464, 4.4: what others changed since the last answer.
-void Session::tell_metadata() {
-    if (const auto current = own_snapshot()) commands::write_metadata_changes(*this, *current);
-}
-
-net::Task<bool> Session::tell_updates(UpdateOptions wanted) {
-    if (enabled.metadata) tell_metadata();
-    if (!selected) co_return true;
-    if (!renew_rights()) co_return bye("The selected mailbox is no longer shared with you");
-    const UpdateOptions options = as_watched(wanted);
-    Updater updater(*selected, enabled, keywords, options);
-    for (;;) {
-        Outcome<UpdateState> state = UpdateState::done;
-        {
-            const auto current = selected->snapshot();
-            if (!current) co_return true;  // the command's own answer says what is wrong
-            state = updater.step(*current, out());
-        }
-        if (!state) {
-            log::warning("imap.update.failed", {{"session", session_id_}, {"reason", state.error().what}});
-            co_return true;
-        }
-        if (*state == UpdateState::gone) co_return bye("The selected mailbox is no more");
-        if (*state == UpdateState::done) break;
-        const auto sent = co_await connection.flush();
-        if (!sent) co_return false;
-    }
-    const bool alive = co_await commands::update_live_searches(*this);
-    if (!alive) co_return false;
-    if (updater.arrived().empty() || !watch) co_return true;
-    // RFC 5465, 5.2: not for what this client has just put there itself.
-    store::UidSet fresh = updater.arrived().without(own_arrivals_);
-    own_arrivals_.clear();
-    co_return co_await fetch_arrivals(std::move(fresh));
 }
 
 Capabilities::Limits Session::limits() const {
@@ -475,59 +333,6 @@ void Session::select(Selected view) {
 void Session::unselect() {
     if (selected && !selected->own) backend.unwatch(selected->account, *this);
     selected.reset();
-}
-
-// ---- IDLE
-
-void Session::on_change() {
-    if (watch) watch->mark({});
-    if (shared_watches) shared_watches->mark_all();
-    if (waiting_) connection.stream().interrupt();
-}
-
-void Session::on_change_in(AccountId owner, std::span<const MailboxId> mailboxes) {
-    if (watch && owner == account) watch->mark(mailboxes);
-    if (shared_watches) shared_watches->mark(owner, mailboxes);
-    if (waiting_) connection.stream().interrupt();
-}
-
-net::Task<Reply> Session::idle() {
-    proto::write_continuation(out(), "Idling");
-    connection.framer().set_plain_lines(true);
-    const UpdateOptions everything;
-    const auto give_up = std::chrono::steady_clock::now() + connection.timeouts().idle;
-    Reply reply = ok("Idle no more");
-    for (;;) {
-        // RFC 5465, 4: what NOTIFY asked for, and no more.
-        bool alive = co_await tell_updates(everything);
-        if (alive) alive = co_await tell_watched();
-        if (!alive) {
-            logging_out = true;
-            break;
-        }
-        const auto left =
-            std::chrono::duration_cast<net::Timeout>(give_up - std::chrono::steady_clock::now());
-        waiting_ = true;
-        const auto news = co_await connection.wait_for_news(std::max(left, net::Timeout(1)));
-        waiting_ = false;
-        if (news && !*news) continue;
-        if (!news) {
-            bye_for(news.error());
-            logging_out = true;
-            break;
-        }
-        const auto event = co_await connection.next(connection.timeouts().idle);
-        if (!event) {
-            bye_for(event.error());
-            logging_out = true;
-            break;
-        }
-        if (*event != Framer::Event::command || !text::iequals(connection.framer().command(), "DONE"))
-            reply = bad("DONE expected");
-        break;
-    }
-    connection.framer().set_plain_lines(false);
-    co_return reply;
 }
 
 // ---- answers

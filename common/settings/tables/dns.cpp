@@ -25,8 +25,8 @@ constexpr Row kDnsRows[] = {
      .type = Type::boolean,
      .default_toml = "false",
      .readers = "smtpd, deliver",
-     .help = "Whether these resolvers check DNSSEC and the way to them is safe (one on this machine): needed "
-             "for DANE.",
+     .help = "Whether these resolvers check DNSSEC and the way to them is safe (one on this machine): then their "
+             "word on it is taken.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.dns.trusted = std::get<bool>(value);
          return std::nullopt;
