@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <tuple>
 
 #include "common/mime/address_list.h"
 #include "common/mime/charset.h"
@@ -223,21 +223,36 @@ bool SortKeys::precedes(std::uint32_t a, std::uint32_t b) const {
     return order != 0 ? order < 0 : uids_[a] < uids_[b];
 }
 
-// The first criterion travels with the number, so that most comparisons stay within what is being sorted.
+// The beginning of the first criterion travels with the number: most is decided without looking elsewhere,
+// and what begins alike comes to lie together and is looked at in a second pass.
 std::vector<std::uint32_t> SortKeys::sorted(std::size_t begin) const {
     struct Entry {
         std::uint64_t value;
+        std::uint64_t more;  // the next eight bytes of a text
         std::uint32_t n;
     };
     std::vector<Entry> entries;
     entries.reserve(size() - begin);
+    const bool by_text = !criteria_.empty() && text_of_.front() != kNoText;
     for (std::size_t n = begin; n < size(); ++n) {
-        entries.push_back(
-            {criteria_.empty() ? 0 : values_[n * criteria_.size()], static_cast<std::uint32_t>(n)});
+        Entry entry{criteria_.empty() ? 0 : values_[n * criteria_.size()], 0, static_cast<std::uint32_t>(n)};
+        if (by_text) {
+            const std::string_view key = text(places_[n * text_count_]);
+            entry.more = prefix(0, key.substr(std::min<std::size_t>(8, key.size())));
+        }
+        entries.push_back(entry);
     }
-    std::sort(entries.begin(), entries.end(), [this](const Entry& a, const Entry& b) {
-        return a.value != b.value ? a.value < b.value : precedes(a.n, b.n);
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+        return std::tie(a.value, a.more, a.n) < std::tie(b.value, b.more, b.n);
     });
+    const auto in_order = [this](const Entry& a, const Entry& b) { return precedes(a.n, b.n); };
+    for (auto alike = entries.begin(); alike != entries.end();) {
+        const auto end = std::find_if(alike, entries.end(), [&](const Entry& e) {
+            return e.value != alike->value || e.more != alike->more;
+        });
+        if (!std::is_sorted(alike, end, in_order)) std::sort(alike, end, in_order);
+        alike = end;
+    }
     std::vector<std::uint32_t> numbers;
     numbers.reserve(entries.size());
     for (const Entry& entry : entries) numbers.push_back(entry.n);
