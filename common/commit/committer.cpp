@@ -193,7 +193,7 @@ std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
     std::uint64_t space = 0;
     short_of_space_ = files_.free_space(root_.get(), space) == 0 && space < options_.reserved_space;
     if (!short_of_space_) return waiting;
-    set_accepting(false, "the disk is full");
+    set_accepting(false, kDiskFull);
     const bool none = space < options_.reserved_space / 4;
     std::vector<std::unique_ptr<Waiting>> passed;
     for (auto& one : waiting) {
@@ -205,7 +205,7 @@ std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
         for (const PreparedFile& file : one->prepared) {
             if (!file.staged.empty()) files_.remove(options_.root / file.staged);
         }
-        refuse(*one, transient_error("the disk is full"));
+        refuse(*one, transient_error(std::string(kDiskFull)));
     }
     return passed;
 }

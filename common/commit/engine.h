@@ -68,6 +68,9 @@ using Completion = std::function<void(Outcome)>;
 // Up to this size message bytes travel through the journal; a larger file is flushed by itself.
 inline constexpr std::uint64_t kJournaledFileSize = 256 * 1024;
 
+// What transactions are refused with while there is no room.
+inline constexpr std::string_view kDiskFull = "the disk is full";
+
 struct EngineOptions {
     std::filesystem::path root;  // the data folder; paths of file steps and environments are relative to it
     std::filesystem::path journal = "journal";  // relative to root: segments and the control block

@@ -1,5 +1,6 @@
 #include "imapd/session/session.h"
 
+#include "common/commit/engine.h"
 #include "common/runtime/log.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/table.h"
@@ -58,6 +59,8 @@ Reply reply_to(const store::Failure& failure) {
         case Fault::unavailable:
             break;
     }
+    if (failure.what == commit::kDiskFull)
+        return no("The server's disk is full, try again later", "UNAVAILABLE");
     return no("Not possible now, try again later", "UNAVAILABLE");
 }
 
