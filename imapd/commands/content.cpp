@@ -85,7 +85,8 @@ net::Task<bool> send_contents(Session& session, const std::string& text, const s
     }
     const std::string_view rest = std::string_view(text).substr(done);
     const bool alive = co_await out.append(rest);
-    co_return alive&& co_await out.finish();
+    if (!alive) co_return false;
+    co_return co_await out.finish();
 }
 
 std::uint64_t expected_size(const std::string& text, const std::vector<Content>& contents) {

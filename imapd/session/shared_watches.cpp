@@ -159,7 +159,8 @@ net::Task<Outcome<bool>> SharedWatches::add(AccountId id, std::string address) {
     const auto begun = owner.watch.begin(view);
     if (!begun) co_return begun.error();
     owner.watch.mark({});
-    co_return *begun&& watched() <= backend_.watch_limit();
+    if (!*begun) co_return false;
+    co_return watched() <= backend_.watch_limit();
 }
 
 // Whoever shares nothing is not even opened.
