@@ -26,6 +26,11 @@ store::UidSet resolve(const proto::SequenceSet& set, std::uint32_t star) {
     return store::UidSet::from(std::move(ranges));
 }
 
+// The texts to be scored; null where there are none, and all messages are alike.
+const std::vector<FuzzyTerm>* terms_of(const LiveSearch& search) {
+    return search.terms.empty() ? nullptr : &search.terms;
+}
+
 // UIDs that sets with "*" name now and did not name before, or the other way round.
 store::UidSet moved_by_star(const SearchKey& key, std::uint32_t before, std::uint32_t now) {
     store::UidSet moved;
@@ -186,7 +191,7 @@ net::Task<store::Outcome<void>> update_one(Session& session, LiveSearch& search,
             const std::size_t begin = search.order->records();
             if (!unknown.empty()) {
                 const auto done = co_await collect_sort_keys(session, scope, std::move(unknown),
-                                                             &search.terms, search.order->keys());
+                                                             terms_of(search), search.order->keys());
                 if (!done) co_return done.error();
             }
             search.order->learn(begin);
@@ -239,7 +244,7 @@ net::Task<bool> start_live(Session& session, LiveSearch search, std::vector<prot
         store::UidSet members = search.members;
         const SearchScope scope = scope_of_selected(session);
         const auto collected =
-            co_await collect_sort_keys(session, scope, std::move(members), &search.terms, keys);
+            co_await collect_sort_keys(session, scope, std::move(members), terms_of(search), keys);
         if (!collected) co_return false;
         std::vector<std::uint32_t> sorted = co_await sort_all(session, keys);
         search.order.emplace(std::move(keys), std::move(sorted));
