@@ -205,7 +205,7 @@ std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
         for (const PreparedFile& file : one->prepared) {
             if (!file.staged.empty()) files_.remove(options_.root / file.staged);
         }
-        refuse(*one, transient_error(std::string(kDiskFull)));
+        refuse(*one, transient_error(std::string(kDiskFull), Fault::disk_full));
     }
     return passed;
 }

@@ -126,7 +126,7 @@ EngineStatus Engine::status() const {
     return impl_->committer_.status();
 }
 
-bool recovered_since_boot(const std::filesystem::path& root, const std::filesystem::path& journal) {
+bool is_recovered(const std::filesystem::path& root, const std::filesystem::path& journal) {
     FileLayer& files = FileLayer::real();
     FileDescriptor file;
     const int opened = files.open(root / journal / "control", O_RDONLY, 0, file);
