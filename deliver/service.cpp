@@ -23,6 +23,7 @@
 #include "common/store/shares.h"
 #include "deliver/intake/intake.h"
 #include "deliver/local/housekeeper.h"
+#include "deliver/local/removals.h"
 #include "deliver/local/sharing.h"
 #include "deliver/local/text_indexer.h"
 #include "deliver/queue/runner.h"
@@ -110,6 +111,7 @@ struct Service::Parts {
     std::optional<store::SharesReader> shares;
     std::optional<Housekeeper> housekeeper;
     std::optional<TextIndexer> text_indexer;
+    std::optional<Removals> removals;
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
 
@@ -177,6 +179,9 @@ Result<void> Service::Parts::start_engine() {
     // Open as long as deliver runs, so that the engine and this reader share one environment.
     TRY_VOID(shares->sharers(store::kAnyone));
     housekeeper->start();
+    removals.emplace(
+        Removals::Parts{&*engine, &*reader, directory.get(), credentials.get(), settings.data_dir});
+    removals->start();
     if (text_indexer) text_indexer->start();
     return {};
 }
@@ -229,11 +234,10 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<F
     parts.quotas = &*quotas;
     parts.directory = directory.get();
     parts.reporter = &*reporter;
-    parts.reader = &*reader;
+    parts.removals = &*removals;
     parts.shares = &*shares;
     parts.queue = &*queue_reader;
     parts.pool = &*pool;
-    parts.data_dir = settings.data_dir;
     parts.limits = limits_of(settings);
     parts.refusals = [this] { return refusals(); };
     // Beside the trace fields that smtpd puts on top.
@@ -341,6 +345,7 @@ void Service::abort() {
 
 void Service::close() {
     if (parts_->text_indexer) parts_->text_indexer->stop();
+    if (parts_->removals) parts_->removals->stop();
     if (parts_->housekeeper) parts_->housekeeper->stop();
     if (parts_->engine) parts_->engine->stop();
 }

@@ -260,7 +260,7 @@ struct StatusQuestion {
     static Parsed<StatusQuestion> decode(std::string_view bytes);
 };
 
-// The admin removed the account: let go of its files. Answered with Done.
+// The admin removed an account, or said when its mail goes: what is due is deleted before the answer, Done.
 struct AccountGone {
     static constexpr MessageType kType = MessageType::account_gone;
     using Answer = Done;

@@ -1,7 +1,6 @@
 #include "deliver/intake/intake.h"
 
 #include <algorithm>
-#include <future>
 
 #include "common/queue/change.h"
 #include "common/runtime/log.h"
@@ -313,27 +312,12 @@ ipc::Message Intake::answer_status() const {
     return ipc::make_message(answer);
 }
 
+// Its mail stays until its time has come, which may be now.
 net::Task<ipc::Message> Intake::remove_account(ipc::Message request) {
-    auto gone = ipc::AccountGone::decode(request.payload);
-    if (!gone) co_return malformed<ipc::AccountGone>();
-    commit::Transaction forget;
-    forget.parts.push_back(part(store::ForgetSharer{gone->account}));
-    co_await submit(*parts_.engine, std::move(forget));
-    const std::filesystem::path folder = parts_.data_dir / "accounts" / std::to_string(gone->account.value);
-    auto work = [this, account = gone->account, folder]() -> Result<void> {
-        parts_.reader->close(account);
-        std::promise<Result<void>> dropped;
-        auto done = dropped.get_future();
-        parts_.engine->drop(store::environment_of(account),
-                            [&](Result<void> result) { dropped.set_value(std::move(result)); });
-        TRY_VOID(done.get());
-        std::error_code error;
-        std::filesystem::remove_all(folder, error);
-        if (error) return transient_error("cannot remove " + folder.string() + ": " + error.message());
-        return {};
-    };
-    auto removed = co_await runtime::offload(*parts_.pool, std::move(work));
-    if (!removed) co_return ipc::refuse(removed.error().what);
+    if (!ipc::AccountGone::decode(request.payload)) co_return malformed<ipc::AccountGone>();
+    auto work = [removals = parts_.removals] { return removals->delete_due(now()); };
+    const auto deleted = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!deleted) co_return ipc::refuse(deleted.error().what);
     co_return ipc::make_message(ipc::Done{});
 }
 

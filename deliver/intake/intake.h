@@ -19,6 +19,7 @@
 #include "deliver/auth/auth_service.h"
 #include "deliver/intake/message_bytes.h"
 #include "deliver/local/deposit.h"
+#include "deliver/local/removals.h"
 #include "deliver/queue/outbound_queue.h"
 #include "deliver/report/report.h"
 
@@ -30,11 +31,10 @@ struct IntakeParts {
     Quotas* quotas = nullptr;
     directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
-    store::Reader* reader = nullptr;
+    Removals* removals = nullptr;
     const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
     runtime::OffloadPool* pool = nullptr;
-    std::filesystem::path data_dir;
     QueueLimits limits;
     std::function<std::uint64_t()> refusals;  // of requests outside the peer's role, for `status`
 };
