@@ -1,0 +1,137 @@
+#include "tests/power/campaign.h"
+
+#include <mutex>
+
+#include "tests/power/server.h"
+#include "tests/power/steps.h"
+#include "tests/power/work.h"
+
+namespace mailstead::power {
+
+fs::path Campaign::new_tree() {
+    return folder_ / ("tree" + std::to_string(++trees_));
+}
+
+Point Campaign::copy_of(const Point& point) {
+    Point copy{new_tree(), point.books, point.how};
+    fs::create_directories(copy.tree);
+    Disk(point.tree).snapshot(copy.tree);
+    return copy;
+}
+
+std::vector<Point> Campaign::live(int count, int cuts, bool ends_well) {
+    const fs::path tree = new_tree();
+    const std::string life = "life " + std::to_string(trees_);
+    std::vector<Point> points;
+    Books books;
+    {
+        Disk disk(tree);
+        Steps steps;
+        SteppedFiles files(steps, "boot " + std::to_string(++boots_));
+        Server server(tree, &files);
+        const auto report = server.start();
+        if (!report) {
+            figures_.found(&Figures::failed_starts, life + ": " + report.error().what);
+            return {};
+        }
+        Work work(server, books, figures_, random_, "m" + std::to_string(trees_));
+        std::mutex mutex;
+        Random dice(random_());
+        // Some five calls for each thing.
+        const auto rarity = static_cast<std::uint64_t>(count * 5 / std::max(1, cuts) + 1);
+        steps.on_call = [&](std::uint64_t call, const char* what) {
+            const std::lock_guard lock(mutex);
+            if (cuts == 0 || dice() % rarity != 0) return 0;
+            work.hold_still([&](const Books& now) {
+                points.push_back(
+                    {new_tree(), now,
+                     " after a cut of " + life + " before call " + std::to_string(call) + ", " + what});
+                disk.cut(points.back().tree, dice);
+            });
+            return 0;
+        };
+        work.run(count);
+        {
+            const std::lock_guard lock(mutex);
+            steps.on_call = nullptr;
+        }
+        if (ends_well) {
+            points.push_back({new_tree(), work.books_now(), " after the death of " + life});
+            fs::create_directories(points.back().tree);
+            disk.snapshot(points.back().tree);
+        }
+    }
+    fs::remove_all(tree);
+    return points;
+}
+
+Recovered Campaign::recover(Point point, const RecoverOptions& options) {
+    Recovered recovered;
+    recovered.books = std::move(point.books);
+    Books& books = recovered.books;
+    {
+        Disk disk(point.tree);
+        Steps steps;
+        SteppedFiles files(steps, options.boot.empty() ? "boot " + std::to_string(++boots_) : options.boot);
+        files.is_unreadable = options.is_unreadable;
+        std::mutex mutex;
+        steps.on_call = [&](std::uint64_t call, const char* what) {
+            const std::lock_guard lock(mutex);
+            if (options.is_cut_at && options.is_cut_at(call)) {
+                recovered.cuts.push_back(
+                    {new_tree(), books,
+                     point.how + ", and of the recovery before call " + std::to_string(call) + ", " + what});
+                disk.cut(recovered.cuts.back().tree, random_);
+            }
+            return options.fault ? options.fault(call, what) : 0;
+        };
+        Server server(point.tree, &files);
+        const auto report = server.start();
+        recovered.calls = steps.calls();
+        recovered.started = static_cast<bool>(report);
+        if (!report) {
+            recovered.refusal = report.error().what;
+            ++figures_.points;
+            if (options.may_refuse && !recovered.refusal.empty()) {
+                ++figures_.refused;
+            } else {
+                figures_.found(&Figures::failed_starts, recovered.refusal + point.how);
+            }
+        } else {
+            files.is_unreadable = nullptr;
+            {
+                const std::lock_guard lock(mutex);
+                steps.on_call = nullptr;
+            }
+            books.check(point.tree, figures_, point.how);
+            if (options.works_on) {
+                Work work(server, books, figures_, random_, "n" + std::to_string(++trees_));
+                work.run(12);
+                books.check(point.tree, figures_, " after more work" + point.how);
+            }
+        }
+    }
+    if (!options.keeps_tree) fs::remove_all(point.tree);
+    return recovered;
+}
+
+void Campaign::recover_deeply(Point point, int depth) {
+    RecoverOptions options;
+    options.works_on = random_() % 4 == 0;
+    const auto rarity = 4 + random_() % 30;
+    int left = depth > 1 ? 3 : 1;
+    if (depth > 0) {
+        options.is_cut_at = [&](std::uint64_t) { return left > 0 && random_() % rarity == 0 && left-- > 0; };
+    }
+    for (Point& cut : recover(std::move(point), options).cuts) recover_deeply(std::move(cut), depth - 1);
+}
+
+void Campaign::run(std::uint64_t points, std::chrono::steady_clock::time_point until,
+                   const std::function<void()>& report) {
+    while (figures_.points < points && std::chrono::steady_clock::now() < until) {
+        for (Point& point : live(60, 6, random_() % 3 == 0)) recover_deeply(std::move(point), 2);
+        report();
+    }
+}
+
+}  // namespace mailstead::power
