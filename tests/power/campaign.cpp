@@ -13,55 +13,68 @@ fs::path Campaign::new_tree() {
 }
 
 Point Campaign::copy_of(const Point& point) {
-    Point copy{new_tree(), point.books, point.how};
+    Point copy{new_tree(), point.books, point.how, point.boot};
     fs::create_directories(copy.tree);
     Disk(point.tree).snapshot(copy.tree);
     return copy;
 }
 
-std::vector<Point> Campaign::live(int count, int cuts, bool ends_well) {
+std::vector<Point> Campaign::live(int count, int moments, Ending ending) {
     const fs::path tree = new_tree();
+    auto points = live_in(tree, count, moments, ending);
+    fs::remove_all(tree);
+    return points;
+}
+
+std::vector<Point> Campaign::live_in(const fs::path& tree, int count, int moments, Ending ending) {
     const std::string life = "life " + std::to_string(trees_);
+    const std::string boot = "boot " + std::to_string(++boots_);
     std::vector<Point> points;
     Books books;
-    {
-        Disk disk(tree);
-        Steps steps;
-        SteppedFiles files(steps, "boot " + std::to_string(++boots_));
-        Server server(tree, &files);
-        const auto report = server.start();
-        if (!report) {
-            figures_.found(&Figures::failed_starts, life + ": " + report.error().what);
-            return {};
-        }
-        Work work(server, books, figures_, random_, "m" + std::to_string(trees_));
-        std::mutex mutex;
-        Random dice(random_());
-        // Some five calls for each thing.
-        const auto rarity = static_cast<std::uint64_t>(count * 5 / std::max(1, cuts) + 1);
-        steps.on_call = [&](std::uint64_t call, const char* what) {
-            const std::lock_guard lock(mutex);
-            if (cuts == 0 || dice() % rarity != 0) return 0;
-            work.hold_still([&](const Books& now) {
-                points.push_back(
-                    {new_tree(), now,
-                     " after a cut of " + life + " before call " + std::to_string(call) + ", " + what});
-                disk.cut(points.back().tree, dice);
-            });
-            return 0;
-        };
-        work.run(count);
-        {
-            const std::lock_guard lock(mutex);
-            steps.on_call = nullptr;
-        }
-        if (ends_well) {
-            points.push_back({new_tree(), work.books_now(), " after the death of " + life});
-            fs::create_directories(points.back().tree);
-            disk.snapshot(points.back().tree);
-        }
+    Disk disk(tree);
+    Steps steps;
+    SteppedFiles files(steps, boot);
+    Server server(tree, &files);
+    const auto report = server.start();
+    if (!report) {
+        figures_.found(&Figures::failed_starts, life + ": " + report.error().what);
+        return {};
     }
-    fs::remove_all(tree);
+    Work work(server, books, figures_, random_, "m" + std::to_string(trees_));
+    std::mutex mutex;
+    Random dice(random_());
+    const auto end_here = [&](const Books& now, bool is_kill, const std::string& how) {
+        const bool same_boot = is_kill || dice() % 3 == 0;
+        points.push_back({new_tree(), now,
+                          (is_kill ? " after the death of " : " after a cut of ") + life + how,
+                          same_boot ? boot : ""});
+        if (is_kill) {
+            disk.snapshot(points.back().tree);
+        } else {
+            disk.cut(points.back().tree, dice);
+        }
+    };
+    // Some five calls for each thing.
+    const auto rarity = static_cast<std::uint64_t>(count * 5 / std::max(1, moments) + 1);
+    steps.on_call = [&](std::uint64_t call, const char* what) {
+        const std::lock_guard lock(mutex);
+        if (moments == 0 || dice() % rarity != 0) return 0;
+        // The committer makes these calls: nobody writes into an index meanwhile.
+        const bool is_kill = dice() % 2 == 0 && (what == std::string_view("write_durably") ||
+                                                 what == std::string_view("link_descriptor"));
+        work.hold_still([&](const Books& now) {
+            end_here(now, is_kill, " before call " + std::to_string(call) + ", " + what);
+        });
+        return 0;
+    };
+    work.run(count);
+    {
+        const std::lock_guard lock(mutex);
+        steps.on_call = nullptr;
+    }
+    if (ending == Ending::in_the_midst) return points;
+    work.deliver_unanswered();
+    end_here(work.books_now(), ending == Ending::by_a_kill, " at its end");
     return points;
 }
 
@@ -72,7 +85,8 @@ Recovered Campaign::recover(Point point, const RecoverOptions& options) {
     {
         Disk disk(point.tree);
         Steps steps;
-        SteppedFiles files(steps, options.boot.empty() ? "boot " + std::to_string(++boots_) : options.boot);
+        const std::string boot = point.boot.empty() ? "boot " + std::to_string(++boots_) : point.boot;
+        SteppedFiles files(steps, boot);
         files.is_unreadable = options.is_unreadable;
         std::mutex mutex;
         steps.on_call = [&](std::uint64_t call, const char* what) {
@@ -80,7 +94,8 @@ Recovered Campaign::recover(Point point, const RecoverOptions& options) {
             if (options.is_cut_at && options.is_cut_at(call)) {
                 recovered.cuts.push_back(
                     {new_tree(), books,
-                     point.how + ", and of the recovery before call " + std::to_string(call) + ", " + what});
+                     point.how + ", and of the recovery before call " + std::to_string(call) + ", " + what,
+                     random_() % 3 == 0 ? boot : ""});
                 disk.cut(recovered.cuts.back().tree, random_);
             }
             return options.fault ? options.fault(call, what) : 0;
@@ -129,7 +144,8 @@ void Campaign::recover_deeply(Point point, int depth) {
 void Campaign::run(std::uint64_t points, std::chrono::steady_clock::time_point until,
                    const std::function<void()>& report) {
     while (figures_.points < points && std::chrono::steady_clock::now() < until) {
-        for (Point& point : live(60, 6, random_() % 3 == 0)) recover_deeply(std::move(point), 2);
+        for (Point& point : live(60, 6, random_() % 3 == 0 ? Ending::by_a_kill : Ending::with_a_cut))
+            recover_deeply(std::move(point), 2);
         report();
     }
 }

@@ -19,11 +19,17 @@ namespace mailstead::power {
 struct Point {
     std::filesystem::path tree;
     Books books;
-    std::string how;  // " after a cut at ...", for findings
+    std::string how;     // " after a cut at ...", for findings
+    std::string boot{};  // of the next start; empty: another one than ever before
+};
+
+enum class Ending {
+    in_the_midst,
+    with_a_cut,  // the last point: all was answered, then the power is cut
+    by_a_kill,   // the last point: all was answered, then the process dies; the page cache stays
 };
 
 struct RecoverOptions {
-    std::string boot;  // empty: another one than ever before
     // Whether the power is cut before this call of the recovery, too; it goes on all the same.
     std::function<bool(std::uint64_t call)> is_cut_at;
     // errno for a call of the recovery; 0 for most.
@@ -49,9 +55,11 @@ public:
 
     Campaign(std::filesystem::path folder, std::uint64_t seed) : folder_(std::move(folder)), random_(seed) {}
 
-    // `count` things are done on a new installation; the power is cut at some `cuts` moments of it. With
-    // `ends_well` the last point is the tree after all was answered, as a process that dies leaves it.
-    std::vector<Point> live(int count, int cuts, bool ends_well = false);
+    // `count` things are done on a new installation; at some `moments` of it the power is cut, or the process
+    // dies (one in four; a device may also come back in the same boot). The last thing done before another
+    // ending than in_the_midst is an unanswered delivery: damage to its frame cannot be told from a torn one.
+    std::vector<Point> live(int count, int moments, Ending ending = Ending::in_the_midst);
+    std::vector<Point> live_in(const std::filesystem::path& tree, int count, int moments, Ending ending);
     Recovered recover(Point point, const RecoverOptions& options = {});
 
     // Lives, cuts, and cuts of recoveries of recoveries, until the figures hold so many points, or the time

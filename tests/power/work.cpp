@@ -150,12 +150,17 @@ void Work::deliver() {
     });
 }
 
-std::string Work::deliver_one() {
+void Work::deliver_unanswered() {
     wait_until_at_most(0);
     const std::string token = salt_ + "." + std::to_string(number_ + 1);
     deliver();
     wait_until_at_most(0);
-    return token;
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, letter] : books_.letters) {
+        if (key.second == token) letter.asked = std::exchange(letter.certain, std::nullopt);
+    }
+    std::erase_if(books_.uids, [&](const auto& each) { return each.second == token; });
+    books_.lines[token].certain = false;
 }
 
 void Work::append() {

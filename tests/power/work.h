@@ -26,8 +26,8 @@ public:
     // Asks for `count` things, several at a time, and waits for the answers. Ends early when `is_dead`.
     void run(
         int count, const std::function<bool()>& is_dead = [] { return false; });
-    // One delivery to account 1, and nothing else is under way: its frame is the journal's last.
-    std::string deliver_one();
+    // One delivery, whose answer reaches nobody. Nothing else is under way: its frame is the journal's last.
+    void deliver_unanswered();
 
     // The books as they are now. From any thread, also inside a call of the file layer.
     Books books_now();
