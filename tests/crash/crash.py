@@ -98,7 +98,7 @@ def append_mail(stack, books, stop, worker, seed):
 
 
 def read_mail(stack, books, stop, worker, seed):
-    """An IMAP client that stays and reads the newest messages again and again: whoever was shown a UID finds the same message there."""
+    """An IMAP client that stays and reads the newest message again and again: a UID that was shown means the same ever after."""
     chance = random.Random(seed)
     while not stop.is_set():
         account = chance.choice(ACCOUNTS)

@@ -1,5 +1,6 @@
 #include "tests/power/campaign.h"
 
+#include <cstdlib>
 #include <mutex>
 
 #include "tests/power/server.h"
@@ -79,6 +80,9 @@ std::vector<Point> Campaign::live_in(const fs::path& tree, int count, int moment
 }
 
 Recovered Campaign::recover(Point point, const RecoverOptions& options) {
+    const char* keep = std::getenv("MAILSTEAD_POWER_KEEP");
+    const fs::path before = keep == nullptr ? fs::path() : copy_of(point).tree;
+    const Figures figures_before = figures_;
     Recovered recovered;
     recovered.books = std::move(point.books);
     Books& books = recovered.books;
@@ -126,8 +130,25 @@ Recovered Campaign::recover(Point point, const RecoverOptions& options) {
             }
         }
     }
+    if (keep != nullptr) keep_evidence(keep, before, point, figures_before);
     if (!options.keeps_tree) fs::remove_all(point.tree);
     return recovered;
+}
+
+// The tree as the recovery met it and as it left it.
+void Campaign::keep_evidence(const fs::path& folder, const fs::path& before, const Point& point,
+                             const Figures& figures_before) {
+    const auto wrong = [](const Figures& figures) {
+        return figures.lost + figures.doubled + figures.uids_reused + figures.wrong + figures.failed_starts;
+    };
+    if (wrong(figures_) != wrong(figures_before)) {
+        const fs::path evidence = folder / point.tree.filename();
+        fs::create_directories(folder);
+        Disk(before).snapshot(evidence / "before");
+        Disk(point.tree).snapshot(evidence / "after");
+        write_file(evidence / "how", figures_.text() + "\nrecovered" + point.how + "\n");
+    }
+    fs::remove_all(before);
 }
 
 void Campaign::recover_deeply(Point point, int depth) {

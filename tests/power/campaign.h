@@ -76,6 +76,8 @@ public:
     Point copy_of(const Point& point);
 
 private:
+    void keep_evidence(const std::filesystem::path& folder, const std::filesystem::path& before,
+                       const Point& point, const Figures& figures_before);
     std::filesystem::path folder_;
     Random random_;
     Figures figures_;

@@ -6,6 +6,13 @@ namespace {
 
 class PowerCut : public PowerTest {};
 
+TEST_F(PowerCut, AtAnyMomentOfTheWorkNothingAcknowledgedIsLost) {
+    for (int life = 0; life < 8; ++life) {
+        for (Point& point : campaign_.live(80, 12, Ending::with_a_cut)) campaign_.recover(std::move(point));
+    }
+    EXPECT_GT(campaign_.figures().points, 40u);
+}
+
 TEST_F(PowerCut, NothingAcknowledgedIsLostHoweverOftenTheRecoveryIsCutInTurn) {
     campaign_.run(250, std::chrono::steady_clock::now() + std::chrono::seconds(40));
     EXPECT_GT(campaign_.figures().acknowledged, 1'000u);

@@ -1,6 +1,8 @@
 // power_test                         the tests, as every other test program
 // power_test --points N [--seed S]   as many crash points, and their figures
 // power_test --hours H [--seed S]    as many as fit into the time
+// MAILSTEAD_POWER_KEEP=DIR keeps the trees of points where something did not hold, before and after the
+// recovery.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
