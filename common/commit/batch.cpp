@@ -351,9 +351,12 @@ void Batch::undo() {
 }
 
 std::string Batch::run_after_steps() {
-    std::string failures = commit::run_after_steps(files_, options_.root, owed_steps_);
-    for (const AppliedPart& part : applied_)
-        failures += commit::run_after_steps(files_, options_.root, part.steps);
+    const auto run = [this](const std::vector<FileStep>& steps) {
+        if (!holdings_.hold().is_active()) return commit::run_after_steps(files_, options_.root, steps);
+        return commit::run_after_steps(files_, options_.root, holdings_.hold().defer_removals(steps));
+    };
+    std::string failures = run(owed_steps_);
+    for (const AppliedPart& part : applied_) failures += run(part.steps);
     return failures;
 }
 

@@ -98,6 +98,20 @@ void Committer::drop(std::string environment, Done done) {
     work_.notify_one();
 }
 
+void Committer::hold(HoldDone done) {
+    {
+        const std::lock_guard lock(mutex_);
+        hold_requests_.push_back(std::move(done));
+    }
+    work_.notify_one();
+}
+
+void Committer::release_hold() {
+    const auto waited = holdings_.hold().end();
+    if (const std::string failures = run_after_steps(files_, options_.root, waited); !failures.empty())
+        log("files left behind:" + failures);
+}
+
 EngineStatus Committer::status() const {
     EngineStatus status;
     status.batches = batches_;
@@ -136,13 +150,15 @@ void Committer::run() {
     begin_checkpoint();
     poll_checkpoint(true);
     answer_checkpoint_requests(transient_error("the engine stops"));
+    for (HoldDone& done : std::exchange(hold_requests_, {})) done(transient_error("the engine stops"));
+    release_hold();
 }
 
 std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     std::unique_lock lock(mutex_);
     const auto anything = [this] {
-        return !queue_.empty() || !checkpoint_requests_.empty() || !drop_requests_.empty() || sync_result_ ||
-               (stopping_ && admitted_ == 0);
+        return !queue_.empty() || !checkpoint_requests_.empty() || !drop_requests_.empty() ||
+               !hold_requests_.empty() || sync_result_ || (stopping_ && admitted_ == 0);
     };
     const auto idle = std::max(last_activity_ + options_.checkpoint_idle, no_checkpoint_before_);
     const bool dirty = journal_->control().start != journal_->end();
@@ -176,14 +192,17 @@ void Committer::await_company(std::unique_lock<std::mutex>& lock) {
 
 void Committer::handle_requests() {
     std::vector<std::pair<std::string, Done>> drops;
+    std::vector<HoldDone> holds;
     {
         const std::lock_guard lock(mutex_);
         for (Done& done : checkpoint_requests_) answered_by_next_.push_back(std::move(done));
         checkpoint_requests_.clear();
         drops = std::exchange(drop_requests_, {});
+        holds = std::exchange(hold_requests_, {});
     }
     if (!answered_by_next_.empty()) checkpoint_due_ = true;
     for (auto& [environment, done] : drops) done(drop_now(environment));
+    for (HoldDone& done : holds) done(hold_now());
 }
 
 // With little space left only small changes pass (an EXPUNGE makes room), and with nearly none nothing: an
@@ -329,6 +348,26 @@ void Committer::remove_staged(const std::vector<std::string>& names) {
 void Committer::give_back(std::vector<std::unique_ptr<Waiting>> rest) {
     const std::lock_guard lock(mutex_);
     for (auto one = rest.rbegin(); one != rest.rend(); ++one) queue_.push_front(std::move(*one));
+}
+
+// Between two batches: everything open is at the same one.
+Result<std::uint64_t> Committer::hold_now() {
+    Hold& hold = holdings_.hold();
+    TRY_VOID(hold.begin());
+    Result<void> taken;
+    holdings_.for_each([&](Holding& holding) {
+        if (!taken) return;
+        if (!holding.owed.empty()) {
+            taken = transient_error(holding.key + " waits for changes that its disk refused");
+            return;
+        }
+        taken = hold.take(holding.key, holding.env);
+    });
+    if (!taken) {
+        release_hold();
+        return taken.error();
+    }
+    return next_batch_number_ - 1;
 }
 
 Result<void> Committer::drop_now(const std::string& environment) {

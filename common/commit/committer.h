@@ -21,6 +21,7 @@
 namespace mailstead::commit {
 
 using Done = std::function<void(Result<void>)>;
+using HoldDone = std::function<void(Result<std::uint64_t>)>;
 
 class Committer {
 public:
@@ -38,6 +39,9 @@ public:
     void release(std::size_t bytes);                // admitted, but refused on the way
     void checkpoint(Done done);
     void drop(std::string environment, Done done);
+    void hold(HoldDone done);
+    Hold& held() { return holdings_.hold(); }
+    void release_hold();
     EngineStatus status() const;
 
 private:
@@ -57,6 +61,7 @@ private:
     void revoke(std::uint64_t batch);
     void remove_staged(const std::vector<std::string>& names);
     void give_back(std::vector<std::unique_ptr<Waiting>> rest);
+    Result<std::uint64_t> hold_now();
     Result<void> drop_now(const std::string& environment);
 
     // Checkpoints: begun and finished here, synced by a helper thread.
@@ -86,6 +91,7 @@ private:
     std::deque<std::unique_ptr<Waiting>> queue_;
     std::vector<Done> checkpoint_requests_;
     std::vector<std::pair<std::string, Done>> drop_requests_;
+    std::vector<HoldDone> hold_requests_;
     std::size_t admitted_ = 0;
     std::size_t admitted_bytes_ = 0;
     bool stopping_ = false;

@@ -122,8 +122,35 @@ void Engine::drop(std::string environment, std::function<void(Result<void>)> don
     impl_->committer_.drop(std::move(environment), std::move(done));
 }
 
+void Engine::hold(std::function<void(Result<std::uint64_t>)> done) {
+    impl_->committer_.hold(std::move(done));
+}
+
+Result<std::optional<kv::MetaPages>> Engine::held_pages(const std::string& environment) const {
+    return impl_->committer_.held().pages(environment);
+}
+
+void Engine::unpin() {
+    impl_->committer_.held().unpin();
+}
+
+void Engine::release() {
+    impl_->committer_.release_hold();
+}
+
 EngineStatus Engine::status() const {
     return impl_->committer_.status();
+}
+
+Result<void> begin_journal(const std::filesystem::path& root, std::uint64_t last_batch,
+                           const std::filesystem::path& journal) {
+    FileLayer& files = FileLayer::real();
+    FileDescriptor control;
+    if (files.open(root / journal / "control", O_RDONLY, 0, control) != ENOENT)
+        return permanent_error("there is a journal in " + (root / journal).string() + " already");
+    const EngineOptions usual;
+    TRY(opened, Journal::open(files, {root / journal, usual.segment_size, usual.max_segments}));
+    return opened->set_start(opened->end(), last_batch + 1);
 }
 
 bool recovered_since_boot(const std::filesystem::path& root, const std::filesystem::path& journal) {

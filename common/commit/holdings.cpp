@@ -39,13 +39,14 @@ Result<EnvironmentPlace> Holdings::locate(const std::string& key) const {
     return place;
 }
 
-Result<std::unique_ptr<Holding>> Holdings::open(const std::string& key) const {
+Result<std::unique_ptr<Holding>> Holdings::open(const std::string& key) {
     TRY(owner, participant_of(key));
     TRY(place, locate(key));
     auto holding = std::make_unique<Holding>();
     holding->key = key;
     TRY(env, kv::Env::open(place.directory, place.options));
     holding->env = std::move(env);
+    hold_.opened(key, holding->env);  // before attach() writes
     // Nothing in it waits for a checkpoint now, so this very state is durable, and attach() keeps it so.
     TRY(environment, owner.first->attach(owner.second, holding->env));
     holding->environment = std::move(environment);

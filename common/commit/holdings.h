@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/commit/engine.h"
+#include "common/commit/hold.h"
 #include "common/commit/participant.h"
 #include "common/kv/env.h"
 
@@ -60,6 +61,8 @@ public:
     // Where the environment lies, without opening it.
     Result<EnvironmentPlace> locate(const std::string& key) const;
 
+    Hold& hold() { return hold_; }
+
     std::size_t size() const { return by_key_.size(); }
     bool too_many() const { return by_key_.size() > options_.max_open_environments; }
 
@@ -70,12 +73,13 @@ public:
 
 private:
     using Order = std::list<std::unique_ptr<Holding>>;  // most recently used first
-    Result<std::unique_ptr<Holding>> open(const std::string& key) const;
+    Result<std::unique_ptr<Holding>> open(const std::string& key);
     Result<std::pair<Participant*, std::string>> participant_of(const std::string& key) const;
     void close_unused();
 
     const EngineOptions& options_;
     std::map<std::string, Participant*, std::less<>> participants_;
+    Hold hold_;
     Order order_;
     std::unordered_map<std::string, Order::iterator> by_key_;
 };
