@@ -12,16 +12,12 @@ namespace {
 
 constexpr net::Timeout kPatience = std::chrono::seconds(30);
 
-std::string socket_path(const settings::Settings& settings) {
-    return (settings.data_dir / "run" / "deliver.sock").string();
-}
-
 template <class Question>
 Result<typename Question::Answer> ask_deliver(const settings::Settings& settings, const Question& question,
                                               ipc::Descriptors files = {}) {
     using Answer = Result<typename Question::Answer>;
     boost::asio::io_context context(1);
-    ipc::Client client(context, {socket_path(settings), "mailstead"});
+    ipc::Client client(context, ipc::deliver_client(settings.data_dir, ipc::Role::admin));
     std::optional<Answer> answer;
     boost::asio::co_spawn(context, ipc::ask(client, question, std::move(files), kPatience),
                           [&](const std::exception_ptr& thrown, Answer given) {
@@ -36,8 +32,8 @@ Result<typename Question::Answer> ask_deliver(const settings::Settings& settings
 }
 
 Failure unavailable(const Error& error) {
-    return Failure(EX_UNAVAILABLE, "deliver does not answer (" + error.what +
-                                       "): is it running? `mailstead serve` starts all daemons");
+    return Failure(EX_UNAVAILABLE,
+                   "deliver does not answer (" + error.what + "); `mailstead status` says what runs");
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ using Op = ipc::HoldCommand::Op;
 }  // namespace
 
 struct HoldLink::State {
-    explicit State(const std::string& path) : client(context, {path, "mailstead"}) {}
+    explicit State(const std::filesystem::path& data_dir)
+        : client(context, ipc::deliver_client(data_dir, ipc::Role::admin)) {}
 
     Outcome<ipc::HoldAnswer> ask(Op op, const std::string& environment, ipc::Descriptors files) {
         using Answer = Result<ipc::HoldAnswer>;
@@ -58,7 +59,7 @@ HoldLink::~HoldLink() {
 Outcome<std::unique_ptr<HoldLink>> HoldLink::begin(const settings::Settings& settings, int directory,
                                                    int credentials) {
     std::unique_ptr<HoldLink> link(new HoldLink());
-    auto state = std::make_unique<State>((settings.data_dir / "run" / "deliver.sock").string());
+    auto state = std::make_unique<State>(settings.data_dir);
     ipc::Descriptors files;
     for (const int file : {directory, credentials}) files.emplace_back(::fcntl(file, F_DUPFD_CLOEXEC, 0));
     TRY(answer, state->ask(Op::begin, {}, std::move(files)));
