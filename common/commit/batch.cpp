@@ -334,9 +334,12 @@ void Batch::undo() {
 }
 
 std::string Batch::run_after_steps() {
+    const auto run = [this](const std::vector<FileStep>& steps) {
+        if (!holdings_.hold().is_active()) return commit::run_after_steps(files_, options_.root, steps);
+        return commit::run_after_steps(files_, options_.root, holdings_.hold().defer_removals(steps));
+    };
     std::string failures;
-    for (const AppliedPart& part : applied_)
-        failures += commit::run_after_steps(files_, options_.root, part.steps);
+    for (const AppliedPart& part : applied_) failures += run(part.steps);
     return failures;
 }
 

@@ -247,6 +247,7 @@ public:
     Access access() const;
 
 private:
+    friend Result<void> copy_compact(const Env& env, int to);  // copy.h
     explicit Env(std::shared_ptr<EnvState> state) : state_(std::move(state)) {}
     std::shared_ptr<EnvState> state_;
 };
