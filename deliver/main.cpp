@@ -1,6 +1,7 @@
 // mailstead-deliver: the only writer. Mailboxes, queue and ledger; the proofs of logins; mail to other
 // servers.
 #include "common/runtime/daemon.h"
+#include "common/runtime/data_folder.h"
 #include "deliver/service.h"
 
 namespace mailstead::deliver {
@@ -13,8 +14,12 @@ public:
     Result<runtime::Plan> configure(const std::string& settings_file) override {
         TRY(loaded, runtime::load_settings(settings_file));
         settings_ = std::move(loaded);
-        runtime::Plan plan = runtime::plan_of(settings_);
-        plan.unix_sockets = {{.path = settings_.data_dir / "run/deliver.sock", .mode = 0600}};
+        TRY(plan, runtime::plan_of(settings_, runtime::Role::deliver));
+        TRY(users, runtime::users_of(settings_));
+        // Started by somebody else than the owner or root, all is one user's.
+        if (users && (plan.identity || ::geteuid() == users->owner)) users_ = users;
+        plan.unix_sockets = {{.path = settings_.data_dir / "run/deliver.sock", .mode = 0660}};
+        if (users_) plan.unix_sockets.front().group = users_->common;
         plan.sandbox.internet = true;  // other people's servers, the DNS
         plan.sandbox.links_files = true;
         plan.sandbox.paths = {
@@ -31,8 +36,15 @@ public:
         return plan;
     }
 
+    Result<void> settle() override {
+        // `mailstead init` makes it: a data folder without one is none of ours.
+        if (!std::filesystem::exists(settings_.data_dir / "directory"))
+            return permanent_error("there is no directory in " + settings_.data_dir.string());
+        return runtime::arrange_data_folder(settings_.data_dir, users_);
+    }
+
     Result<void> open() override {
-        service_ = std::make_unique<Service>(settings_);
+        service_ = std::make_unique<Service>(settings_, users_);
         return service_->open();
     }
     Result<void> start(net::IoThreads& threads, runtime::Sockets sockets) override {
@@ -49,6 +61,7 @@ private:
     }
 
     settings::Settings settings_;
+    std::optional<runtime::Users> users_;
     std::unique_ptr<Service> service_;
 };
 

@@ -91,6 +91,7 @@ struct Service::Parts {
     Result<void> start_intake(net::IoThreads& threads, FileDescriptor socket);
 
     const settings::Settings& settings;
+    std::vector<uid_t> peers;  // the other daemons' users, where they are others
     std::unique_ptr<directory::Editor> directory;
     std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
@@ -143,7 +144,7 @@ void Service::Parts::committed(std::span<const std::string> environments) {
 Result<void> Service::Parts::start_engine() {
     commit::EngineOptions options = engine_options(settings);
     options.on_committed = [this](std::span<const std::string> environments) { committed(environments); };
-    notices.emplace((settings.data_dir / "run/imapd.notify").string());
+    notices.emplace((settings.data_dir / "run/imapd/notify").string());
     store::ReaderOptions beside;
     beside.root = settings.data_dir;
     beside.beside_engine = true;
@@ -236,6 +237,7 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescripto
 
     ipc::ServerOptions options;
     options.program = "deliver";
+    options.allowed_users = peers;
     options.limits.max_frame = std::size_t{8} << 20;  // changes name message sets of any shape
     options.on_problem = [](std::string_view problem) { log::warning("ipc.problem", {{"what", problem}}); };
     server.emplace(threads, std::move(socket), std::move(options),
@@ -247,20 +249,13 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescripto
     return {};
 }
 
-Service::Service(const settings::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
+Service::Service(const settings::Settings& settings, const std::optional<runtime::Users>& users)
+    : parts_(std::make_unique<Parts>(settings)) {
+    if (users) parts_->peers = {users->imapd, users->smtpd};
+}
 Service::~Service() = default;
 
 Result<void> Service::open() {
-    for (const char* folder : {"accounts", "shares", "queue", "ledger", "spool", "journal", "run"}) {
-        std::error_code error;
-        std::filesystem::create_directories(parts_->settings.data_dir / folder, error);
-        if (error)
-            return permanent_error("cannot make " + (parts_->settings.data_dir / folder).string() + ": " +
-                                   error.message());
-    }
-    // `mailstead init` makes it: a data folder without one is none of ours.
-    if (!std::filesystem::exists(parts_->settings.data_dir / "directory"))
-        return permanent_error("there is no directory in " + parts_->settings.data_dir.string());
     TRY(directory, directory::edit_directory(parts_->settings.data_dir));
     parts_->directory = std::move(directory);
     TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir));

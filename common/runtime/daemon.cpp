@@ -89,6 +89,10 @@ Result<void> bind_local(const Plan& plan, Sockets& sockets) {
     for (const UnixSocketPlan& wanted : plan.unix_sockets) {
         TRY(socket, wanted.datagram ? net::bind_unix_datagram(wanted.path, wanted.mode)
                                     : net::bind_unix(wanted.path, wanted.mode));
+        if (wanted.group != static_cast<gid_t>(-1) &&
+            ::lchown(wanted.path.c_str(), static_cast<uid_t>(-1), wanted.group) != 0)
+            return permanent_error("cannot give " + wanted.path + " to group " +
+                                   std::to_string(wanted.group) + ": " + std::strerror(errno));
         sockets.unix_sockets.push_back(std::move(socket));
     }
     return {};
@@ -114,14 +118,17 @@ struct Running {
 
 Result<Running> start(Program& program, const std::string& settings) {
     TRY(plan, program.configure(settings));
-    TRY_VOID(log::open(plan.log_level, plan.log_file, program.name()));
+    log::set_level(plan.log_level, program.name());
     const std::size_t files = raise_file_limit(plan.max_open_files);
     if (files < plan.max_open_files)
         log::warning("daemon.files.few", {{"wanted", plan.max_open_files}, {"limit", files}});
     Sockets sockets;
     TRY_VOID(bind_internet(plan, sockets));
     TRY_VOID(program.prepare());
-    TRY_VOID(drop_root(plan.user));
+    if (plan.identity) TRY_VOID(become(*plan.identity));
+    TRY_VOID(forbid_new_privileges());
+    TRY_VOID(log::open(plan.log_file));
+    TRY_VOID(program.settle());
     TRY_VOID(bind_local(plan, sockets));
     TRY_VOID(program.open());
     net::IoThreads& threads = program.keep(std::make_unique<net::IoThreads>(plan.threads));
@@ -167,7 +174,9 @@ int run(Program& program, const std::string& settings) {
     const sigset_t signals = handled_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
-    ::umask(0077);
+    // Files are for their folder's group; modes say where not.
+    ::umask(0027);
+    keep_memory_private();
     auto running = start(program, settings);
     if (!running) {
         const Error error = running.error();
