@@ -1,6 +1,7 @@
 // `mailstead serve`: all daemons in the foreground.
 #include <unistd.h>
 
+#include "admin/installation.h"
 #include "admin/process.h"
 #include "admin/supervisor.h"
 #include "admin/workspace.h"
@@ -18,6 +19,8 @@ Outcome<DaemonPlan> plan(const std::string& name, const Arguments& arguments) {
 
 Outcome<> run_serve(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
+    // One user for each daemon is new: who comes from an older version has only the first.
+    if (::geteuid() == 0) TRY_VOID(make_users(runtime::user_names(settings), settings.data_dir));
     const auto problems = settings::check_surroundings(settings, arguments.settings_file);
     if (!problems.empty()) return Failure(settings::Problems{problems});
     const auto serves = [&](settings::Service service) { return !settings.listeners_of(service).empty(); };
@@ -38,10 +41,13 @@ Outcome<> run_serve(const Arguments& arguments) {
 }  // namespace
 
 CommandGroup serve_commands() {
-    return {
-        "",
-        "",
-        {{"serve", "Run all daemons in the foreground; prints `ready` when mail can come", {}, &run_serve}}};
+    return {"",
+            "",
+            {{"serve",
+              "Run all daemons in the foreground; prints `ready` when mail can come",
+              {},
+              &run_serve,
+              As::caller}}};
 }
 
 }  // namespace mailstead::admin
