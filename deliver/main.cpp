@@ -1,7 +1,9 @@
 // mailstead-deliver: the only writer. Mailboxes, queue and ledger; the proofs of logins; mail to other
 // servers.
+#include "common/ipc/roles.h"
 #include "common/runtime/daemon.h"
 #include "common/runtime/data_folder.h"
+#include "common/runtime/ownership.h"
 #include "deliver/service.h"
 
 namespace mailstead::deliver {
@@ -18,8 +20,8 @@ public:
         TRY(users, runtime::users_of(settings_));
         // Started by somebody else than the owner or root, all is one user's.
         if (users && (plan.identity || ::geteuid() == users->owner)) users_ = users;
-        plan.unix_sockets = {{.path = settings_.data_dir / "run/deliver.sock", .mode = 0660}};
-        if (users_) plan.unix_sockets.front().group = users_->common;
+        plan.lock = runtime::owner_lock(settings_.data_dir);
+        for (const ipc::Role role : ipc::kRoles) add_socket(plan, role);
         plan.sandbox.internet = true;  // other people's servers, the DNS
         plan.sandbox.links_files = true;
         plan.sandbox.paths = {
@@ -48,7 +50,7 @@ public:
         return service_->open();
     }
     Result<void> start(net::IoThreads& threads, runtime::Sockets sockets) override {
-        return service_->start(threads, std::move(sockets.unix_sockets.front()));
+        return service_->start(threads, std::move(sockets.unix_sockets));
     }
     void request_stop() override { service_->request_stop(); }
     bool wait_idle(std::chrono::milliseconds at_most) override { return service_->wait_idle(at_most); }
@@ -56,6 +58,14 @@ public:
     void close() override { service_->close(); }
 
 private:
+    void add_socket(runtime::Plan& plan, ipc::Role role) const {
+        runtime::UnixSocketPlan socket{.path = ipc::socket_path(settings_.data_dir, role), .mode = 0600};
+        if (users_ && role != ipc::Role::admin) {
+            socket.mode = 0660;
+            socket.group = role == ipc::Role::imapd ? users_->mail : users_->smtpd_group;
+        }
+        plan.unix_sockets.push_back(std::move(socket));
+    }
     static void add_readable(runtime::Plan& plan, const std::filesystem::path& file) {
         if (!file.empty()) plan.sandbox.paths.push_back({.path = file, .access = runtime::Access::read});
     }

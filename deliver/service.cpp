@@ -1,5 +1,6 @@
 #include "deliver/service.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -88,10 +89,12 @@ struct Service::Parts {
     void committed(std::span<const std::string> environments);
     Result<void> start_engine();
     Result<void> start_queue(net::IoThreads& threads);
-    Result<void> start_intake(net::IoThreads& threads, FileDescriptor socket);
+    Result<void> start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
+    Result<void> listen(net::IoThreads& threads, ipc::Role role, FileDescriptor socket);
+    std::uint64_t refusals() const;
 
     const settings::Settings& settings;
-    std::vector<uid_t> peers;  // the other daemons' users, where they are others
+    std::optional<runtime::Users> users;  // the other daemons', where they are others
     std::unique_ptr<directory::Editor> directory;
     std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
@@ -124,7 +127,7 @@ struct Service::Parts {
     std::unique_ptr<TokenService> tokens;
     std::optional<AuthService> auth;
     std::optional<Intake> intake;
-    std::optional<ipc::Server> server;
+    std::vector<std::unique_ptr<ipc::Server>> servers;  // of each role
 };
 
 // On the committer's thread, after each batch.
@@ -144,7 +147,7 @@ void Service::Parts::committed(std::span<const std::string> environments) {
 Result<void> Service::Parts::start_engine() {
     commit::EngineOptions options = engine_options(settings);
     options.on_committed = [this](std::span<const std::string> environments) { committed(environments); };
-    notices.emplace((settings.data_dir / "run/imapd/notify").string());
+    notices.emplace((ipc::run_folder(settings.data_dir, ipc::Role::imapd) / "notify").string());
     store::ReaderOptions beside;
     beside.root = settings.data_dir;
     beside.beside_engine = true;
@@ -218,7 +221,7 @@ Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
     return {};
 }
 
-Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescriptor socket) {
+Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     if (tokens) tokens->start();
     auth.emplace(*authenticator, *auth_pool, tokens.get());
     IntakeParts parts;
@@ -233,25 +236,45 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescripto
     parts.pool = &*pool;
     parts.data_dir = settings.data_dir;
     parts.limits = limits_of(settings);
-    intake.emplace(std::move(parts));
+    parts.refusals = [this] { return refusals(); };
+    // Beside the trace fields that smtpd puts on top.
+    constexpr std::uint64_t kTraceFields = 1 << 20;
+    TRY(places, MessageBytes::Places::open(settings.data_dir, settings.limits.message_size + kTraceFields));
+    intake.emplace(std::move(parts), std::move(places));
+    for (const ipc::Role role : ipc::kRoles)
+        TRY_VOID(listen(threads, role, std::move(sockets.at(static_cast<std::size_t>(role)))));
+    for (const auto& server : servers) server->start();
+    return {};
+}
 
+Result<void> Service::Parts::listen(net::IoThreads& threads, ipc::Role role, FileDescriptor socket) {
     ipc::ServerOptions options;
     options.program = "deliver";
-    options.allowed_users = peers;
+    options.role = role;
+    if (users && role == ipc::Role::imapd) options.allowed_users = {users->imapd};
+    if (users && role == ipc::Role::smtpd) options.allowed_users = {users->smtpd};
+    TRY(key, ipc::make_key(settings.data_dir, role));
+    options.key = std::move(key);
     options.limits.max_frame = std::size_t{8} << 20;  // changes name message sets of any shape
     options.on_problem = [](std::string_view problem) { log::warning("ipc.problem", {{"what", problem}}); };
-    server.emplace(threads, std::move(socket), std::move(options),
-                   [this](ipc::Message request, const ipc::PeerInfo& peer) {
-                       return intake->handle(std::move(request), peer.connection);
-                   });
+    auto handle = [this](ipc::Message request, const ipc::PeerInfo& peer) {
+        return intake->handle(std::move(request), peer);
+    };
+    auto server = std::make_unique<ipc::Server>(threads, std::move(socket), std::move(options), handle);
     server->on_disconnect([this](const ipc::PeerInfo& peer) { intake->forget(peer.connection); });
-    server->start();
+    servers.push_back(std::move(server));
     return {};
+}
+
+std::uint64_t Service::Parts::refusals() const {
+    std::uint64_t sum = 0;
+    for (const auto& server : servers) sum += server->refusals();
+    return sum;
 }
 
 Service::Service(const settings::Settings& settings, const std::optional<runtime::Users>& users)
     : parts_(std::make_unique<Parts>(settings)) {
-    if (users) parts_->peers = {users->imapd, users->smtpd};
+    parts_->users = users;
 }
 Service::~Service() = default;
 
@@ -275,7 +298,7 @@ Result<void> Service::open() {
     return {};
 }
 
-Result<void> Service::start(net::IoThreads& threads, FileDescriptor socket) {
+Result<void> Service::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     Parts& p = *parts_;
     p.pool.emplace(0, kPoolQueue);
     p.auth_pool.emplace(0, kAuthQueue);
@@ -284,25 +307,29 @@ Result<void> Service::start(net::IoThreads& threads, FileDescriptor socket) {
     p.reporter.emplace(ReporterParts{p.settings.data_dir, p.settings.hostname.ascii(), p.directory.get(),
                                      deposit_for_recipient, limits_of(p.settings)});
     TRY_VOID(p.start_queue(threads));
-    return p.start_intake(threads, std::move(socket));
+    return p.start_intake(threads, std::move(sockets));
 }
 
 void Service::request_stop() {
-    if (parts_->server) parts_->server->request_stop();
+    for (const auto& server : parts_->servers) server->request_stop();
     if (!parts_->queue_context || !parts_->queue_tasks) return;
     boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->request_stop(); });
 }
 
 bool Service::wait_idle(std::chrono::milliseconds at_most) {
     const auto until = std::chrono::steady_clock::now() + at_most;
-    if (parts_->server && !parts_->server->wait_idle(at_most)) return false;
+    for (const auto& server : parts_->servers) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        if (!server->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
+    }
     if (!parts_->queue_tasks) return true;
     // Attempts in hand come to their end, so that nothing which a remote took is sent to it again.
     return parts_->queue_ended.wait_until(until) == std::future_status::ready;
 }
 
 void Service::abort() {
-    if (parts_->server) parts_->server->abort();
+    for (const auto& server : parts_->servers) server->abort();
     if (parts_->queue_context && parts_->queue_tasks) {
         boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->abort(); });
     }

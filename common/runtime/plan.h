@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,8 +27,11 @@ struct UnixSocketPlan {
 
 // Filled by Program::configure.
 struct Plan {
+    std::filesystem::path data_dir;
     log::Level log_level = log::Level::info;
-    std::string log_file;                      // empty: standard error
+    std::string log_file;  // empty: standard error
+    // Held for life, as the user, and taken before any socket is touched (see ownership.h). Empty: none.
+    std::filesystem::path lock;
     std::vector<net::SocketAddress> tcp;       // bound in this order, before root is dropped
     std::vector<UnixSocketPlan> unix_sockets;  // as the user, after root is dropped; their folders must exist
     std::optional<Identity> identity;          // whom root becomes; nullopt: stay who we are
@@ -43,6 +47,10 @@ Result<settings::Settings> load_settings(const std::string& file);
 // Log, user and threads as the settings say; no sockets, and nothing in the sandbox. An error, permanent: a
 // user that the settings name or imply does not exist.
 Result<Plan> plan_of(const settings::Settings& settings, Role role);
+
+// Lets the daemon open `file`, and whatever replaces it: its folder. Where that folder holds the data as
+// well, which is not for every daemon, the file that is there now alone.
+void allow_replaced(Plan& plan, const std::filesystem::path& file, Access access);
 
 // Adds the listeners' addresses to `plan.tcp`, in order. An error, permanent: not an address.
 Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners);

@@ -79,7 +79,7 @@ def test_a_renewed_certificate_is_used_without_dropping_sessions(own_stack):
     stack = own_stack().start()
     session = stack.imap_login()
     old = ssl.get_server_certificate(("127.0.0.1", stack.imaps))
-    certificate, key = stack.folder / "fullchain.pem", stack.folder / "key.pem"
+    certificate, key = stack.folder / "tls/fullchain.pem", stack.folder / "tls/key.pem"
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
         "/CN=localhost", "-keyout", f"{key}.new", "-out", f"{certificate}.new")
     os.replace(f"{key}.new", key)

@@ -104,7 +104,7 @@ TEST(CliInit, LaysOutALocalInstallationThatReads) {
     EXPECT_TRUE(has(done.out, "0 1 2995 mail.example.org"));
     EXPECT_TRUE(has(done.out, "serve"));
     for (const char* file :
-         {"mailstead.toml", "ca.pem", "fullchain.pem", "key.pem", "data/directory/data.mdb",
+         {"mailstead.toml", "ca.pem", "tls/fullchain.pem", "tls/key.pem", "data/directory/data.mdb",
           "data/credentials/data.mdb", "data/run", "data/spool"}) {
         EXPECT_TRUE(std::filesystem::exists(mailstead.path() / file)) << file;
     }
@@ -134,7 +134,7 @@ TEST(CliInit, KeepsSecretsToItsUser) {
     };
     EXPECT_EQ(mode("data"), 0700U);
     EXPECT_EQ(mode("data/credentials"), 0700U);
-    EXPECT_EQ(mode("key.pem") & 0007, 0U);
+    EXPECT_EQ(mode("tls/key.pem") & 0007, 0U);
     EXPECT_FALSE(has(read_file(mailstead.path() / "data/credentials/data.mdb"), "correct horse"));
 }
 
@@ -151,10 +151,10 @@ TEST(CliInit, RefusesASecondTimeAndChangesNothing) {
 TEST(CliInit, GoesOnAfterAnInterruption) {
     Sandbox mailstead;
     ASSERT_EQ(mailstead.init().exit_code, 0);
-    const std::string key = read_file(mailstead.path() / "key.pem");
+    const std::string key = read_file(mailstead.path() / "tls/key.pem");
     std::filesystem::remove(mailstead.config());  // what is written last
     ASSERT_EQ(mailstead.init().exit_code, 0);
-    EXPECT_EQ(read_file(mailstead.path() / "key.pem"), key);
+    EXPECT_EQ(read_file(mailstead.path() / "tls/key.pem"), key);
     EXPECT_EQ(mailstead.ok({"account", "list", "--format", "json"}).find("\"id\":2"), std::string::npos);
 }
 

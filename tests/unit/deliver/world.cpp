@@ -82,7 +82,9 @@ void World::make_intake(const QueueLimits& limits) {
     parts.pool = &*pool_;
     parts.data_dir = root();
     parts.limits = limits;
-    intake_.emplace(std::move(parts));
+    parts.refusals = [] { return std::uint64_t{0}; };
+    auto places = MessageBytes::Places::open(root(), std::uint64_t{1} << 30);
+    intake_.emplace(std::move(parts), std::move(places).value());
 }
 
 FileDescriptor World::file_of(std::string_view bytes) const {
@@ -92,7 +94,13 @@ FileDescriptor World::file_of(std::string_view bytes) const {
 }
 
 ipc::Message World::ask(ipc::Message request) {
-    return wait_for(loop_, intake_->handle(std::move(request), 1));
+    ipc::PeerInfo peer;
+    peer.connection = 1;
+    // Whoever may.
+    for (const ipc::Role role : ipc::kRoles) {
+        if (ipc::may_send(role, request.type)) peer.role = role;
+    }
+    return wait_for(loop_, intake_->handle(std::move(request), peer));
 }
 
 ipc::DeliverAnswer World::deliver(ipc::DeliverMessage message, std::string_view bytes) {
