@@ -2,6 +2,7 @@
 // servers.
 #include "common/ipc/roles.h"
 #include "common/runtime/daemon.h"
+#include "common/runtime/data_folder.h"
 #include "common/runtime/ownership.h"
 #include "deliver/service.h"
 
@@ -15,13 +16,12 @@ public:
     Result<runtime::Plan> configure(const std::string& settings_file) override {
         TRY(loaded, runtime::load_settings(settings_file));
         settings_ = std::move(loaded);
-        runtime::Plan plan = runtime::plan_of(settings_);
+        TRY(plan, runtime::plan_of(settings_, runtime::Role::deliver));
+        TRY(users, runtime::users_of(settings_));
+        // Started by somebody else than the owner or root, all is one user's.
+        if (users && (plan.identity || ::geteuid() == users->owner)) users_ = users;
         plan.lock = runtime::owner_lock(settings_.data_dir);
-        plan.folders = {settings_.data_dir / "run"};
-        for (const ipc::Role role : ipc::kRoles) {
-            plan.folders.push_back(ipc::run_folder(settings_.data_dir, role));
-            plan.unix_sockets.push_back({.path = ipc::socket_path(settings_.data_dir, role), .mode = 0600});
-        }
+        for (const ipc::Role role : ipc::kRoles) plan.unix_sockets.push_back(socket_for(role));
         plan.sandbox.internet = true;  // other people's servers, the DNS
         plan.sandbox.links_files = true;
         plan.sandbox.paths = {
@@ -38,8 +38,15 @@ public:
         return plan;
     }
 
+    Result<void> settle() override {
+        // `mailstead init` makes it: a data folder without one is none of ours.
+        if (!std::filesystem::exists(settings_.data_dir / "directory"))
+            return permanent_error("there is no directory in " + settings_.data_dir.string());
+        return runtime::arrange_data_folder(settings_.data_dir, users_);
+    }
+
     Result<void> open() override {
-        service_ = std::make_unique<Service>(settings_);
+        service_ = std::make_unique<Service>(settings_, users_);
         return service_->open();
     }
     Result<void> start(net::IoThreads& threads, runtime::Sockets sockets) override {
@@ -51,11 +58,20 @@ public:
     void close() override { service_->close(); }
 
 private:
+    runtime::UnixSocketPlan socket_for(ipc::Role role) const {
+        runtime::UnixSocketPlan plan{.path = ipc::socket_path(settings_.data_dir, role), .mode = 0600};
+        if (!users_ || role == ipc::Role::admin) return plan;
+        plan.mode = 0660;
+        plan.group = role == ipc::Role::smtpd ? users_->smtpd_group : users_->mail;
+        return plan;
+    }
+
     static void add_readable(runtime::Plan& plan, const std::filesystem::path& file) {
         if (!file.empty()) plan.sandbox.paths.push_back({.path = file, .access = runtime::Access::read});
     }
 
     settings::Settings settings_;
+    std::optional<runtime::Users> users_;
     std::unique_ptr<Service> service_;
 };
 

@@ -20,10 +20,10 @@ public:
     Result<runtime::Plan> configure(const std::string& settings_file) override {
         TRY(loaded, runtime::load_settings(settings_file));
         settings_ = std::move(loaded);
-        runtime::Plan plan = runtime::plan_of(settings_);
+        TRY(plan, runtime::plan_of(settings_, runtime::Role::imapd));
         TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
         plan.lock = run_folder() / "lock";
-        plan.unix_sockets.push_back({.path = run_folder() / "notify", .mode = 0600, .datagram = true});
+        plan.unix_sockets.push_back({.path = run_folder() / "notify", .mode = 0660, .datagram = true});
         // A session has its socket and two files of its account's index; FETCH opens some dozens at a time.
         plan.max_open_files = std::size_t{settings_.limits.connections} * 3 + 4096;
         // Mailboxes and the directory are read; only LMDB's lock files are written, and nameless files for
@@ -31,8 +31,7 @@ public:
         plan.sandbox.paths = {{.path = data("accounts"), .access = runtime::Access::update},
                               {.path = data("directory"), .access = runtime::Access::update},
                               {.path = data("shares"), .access = runtime::Access::update},
-                              {.path = data("journal"), .access = runtime::Access::read},
-                              {.path = data("spool"), .access = runtime::Access::temporary},
+                              {.path = data("incoming"), .access = runtime::Access::temporary},
                               // The key to deliver.
                               {.path = run_folder(), .access = runtime::Access::read}};
         runtime::add_certificates(plan, settings_.tls);

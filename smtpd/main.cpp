@@ -1,5 +1,5 @@
 // mailstead-smtpd: ports 25, 465 and 587. Talks to strangers and owns no data: it can write nothing but
-// nameless files in data/spool.
+// nameless files in data/incoming.
 #include <memory>
 
 #include "common/directory/directory.h"
@@ -20,7 +20,7 @@ public:
     Result<runtime::Plan> configure(const std::string& settings_file) override {
         TRY(loaded, runtime::load_settings(settings_file));
         settings_ = std::move(loaded);
-        runtime::Plan plan = runtime::plan_of(settings_);
+        TRY(plan, runtime::plan_of(settings_, runtime::Role::smtpd));
         TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
         plan.lock = run_folder() / "lock";
         // A session has its socket and its message's file, and may ask the DNS.
@@ -29,7 +29,7 @@ public:
         plan.sandbox.tcp_ports = {53};
         TRY(servers, runtime::addresses_of(settings_.dns.servers));
         for (const net::SocketAddress& server : servers) plan.sandbox.tcp_ports.push_back(server.port);
-        plan.sandbox.paths = {{.path = data("spool"), .access = runtime::Access::temporary},
+        plan.sandbox.paths = {{.path = data("incoming"), .access = runtime::Access::temporary},
                               // The key to deliver.
                               {.path = run_folder(), .access = runtime::Access::read},
                               {.path = "/etc", .access = runtime::Access::read}};  // resolv.conf and hosts
@@ -42,7 +42,7 @@ public:
     Result<void> open() override {
         TRY(directory, directory::open_directory(settings_.data_dir));
         directory_ = std::move(directory);
-        TRY(spool, Spool::open(data("spool"), settings_.limits.free_space));
+        TRY(spool, Spool::open(data("incoming"), settings_.limits.free_space));
         server_ = std::make_unique<Server>(settings_, *directory_, std::move(spool), tls_.context());
         return {};
     }

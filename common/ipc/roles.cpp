@@ -51,8 +51,11 @@ Result<Secret> write_key(const std::filesystem::path& file) {
         return failure("cannot write", file);
     const FileDescriptor out(
         ::openat(folder.get(), beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
-    // The mode counts whatever the umask is; the group is the folder's where the daemons are different users.
-    if (!out || ::fchmod(out.get(), 0640) != 0) return failure("cannot write", file);
+    // For the folder's group, where the daemons are different users, and whatever the umask is.
+    struct stat facts {};
+    if (!out || ::fstat(folder.get(), &facts) != 0 ||
+        ::fchown(out.get(), static_cast<uid_t>(-1), facts.st_gid) != 0 || ::fchmod(out.get(), 0640) != 0)
+        return failure("cannot write", file);
     if (::write(out.get(), key.data(), key.size()) != static_cast<ssize_t>(key.size()))
         return failure("cannot write", file);
     if (::renameat(folder.get(), beside.c_str(), folder.get(), file.filename().c_str()) != 0)

@@ -73,7 +73,7 @@ Result<void> restore_meta_pages(const std::filesystem::path& directory, const Me
 
     std::error_code failure;
     std::filesystem::create_directories(directory, failure);
-    const FileDescriptor fd(::open((directory / "data.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    const FileDescriptor fd(::open((directory / "data.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
     if (!fd) return transient_error("lmdb: cannot open " + (directory / "data.mdb").string());
     struct stat info {};
     const auto least = static_cast<off_t>(2 * page_size);

@@ -1,6 +1,8 @@
 #include "common/runtime/plan.h"
 
 #include <algorithm>
+#include <unistd.h>
+#include <utility>
 
 #include "common/runtime/addresses.h"
 
@@ -24,12 +26,16 @@ Result<settings::Settings> load_settings(const std::string& file) {
     return *std::move(loaded);
 }
 
-Plan plan_of(const settings::Settings& settings) {
+Result<Plan> plan_of(const settings::Settings& settings, Role role) {
     Plan plan;
     plan.data_dir = settings.data_dir;
     plan.log_level = static_cast<log::Level>(settings.log.level);
     plan.log_file = settings.log.file;
-    plan.user = settings.user;
+    // Whom the service manager started as somebody else is who it should be.
+    if (::geteuid() == 0) {
+        TRY(identity, identity_of(settings, role));
+        plan.identity = std::move(identity);
+    }
     plan.threads = settings.workers;
     return plan;
 }

@@ -280,21 +280,5 @@ TEST(Sandbox, LocksClonesAndRenamesWork) {
     EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
-TEST(DropRoot, RefusesAnUnknownUser) {
-    if (geteuid() != 0) GTEST_SKIP() << "not root";
-    const int status = status_of_child([] { return drop_root("no-such-user-here") ? 0 : 5; });
-    EXPECT_EQ(WEXITSTATUS(status), 5);
-}
-
-TEST(DropRoot, IsForGood) {
-    if (geteuid() != 0) GTEST_SKIP() << "not root";
-    const int status = status_of_child([] {
-        if (!drop_root("nobody")) return 1;
-        if (::geteuid() == 0 || ::getegid() == 0) return 2;
-        return ::setuid(0) == 0 ? 3 : 0;
-    });
-    EXPECT_EQ(WEXITSTATUS(status), 0);
-}
-
 }  // namespace
 }  // namespace mailstead::runtime
