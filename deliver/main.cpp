@@ -1,9 +1,8 @@
 // mailstead-deliver: the only writer. Mailboxes, queue and ledger; the proofs of logins; mail to other
 // servers.
-#include "common/ipc/roles.h"
 #include "common/runtime/daemon.h"
 #include "common/runtime/data_folder.h"
-#include "common/runtime/ownership.h"
+#include "deliver/plan.h"
 #include "deliver/service.h"
 
 namespace mailstead::deliver {
@@ -16,26 +15,9 @@ public:
     Result<runtime::Plan> configure(const std::string& settings_file) override {
         TRY(loaded, runtime::load_settings(settings_file));
         settings_ = std::move(loaded);
-        TRY(plan, runtime::plan_of(settings_, runtime::Role::deliver));
-        TRY(users, runtime::users_of(settings_));
-        // Started by somebody else than the owner or root, all is one user's.
-        if (users && (plan.identity || ::geteuid() == users->owner)) users_ = users;
-        plan.lock = runtime::owner_lock(settings_.data_dir);
-        for (const ipc::Role role : ipc::kRoles) add_socket(plan, role);
-        plan.sandbox.internet = true;  // other people's servers, the DNS
-        plan.sandbox.links_files = true;
-        plan.sandbox.paths = {
-            {.path = settings_.data_dir, .access = runtime::Access::write},
-            {.path = "/proc/self/fd", .access = runtime::Access::read},  // to link unnamed files
-            {.path = "/proc/sys/kernel/random", .access = runtime::Access::read},
-            {.path = "/etc", .access = runtime::Access::read},
-            {.path = "/usr", .access = runtime::Access::read}};  // trusted roots, character sets
-        add_readable(plan, settings_.relay.ca_file);
-        if (settings_.relay.smarthost) add_readable(plan, settings_.relay.smarthost->password_file);
-        for (const settings::Route& route : settings_.relay.routes) {
-            if (route.smarthost) add_readable(plan, route.smarthost->password_file);
-        }
-        return plan;
+        TRY(users, users_of(settings_));
+        users_ = users;
+        return plan_of(settings_, users_);
     }
 
     Result<void> settle() override {
@@ -58,18 +40,6 @@ public:
     void close() override { service_->close(); }
 
 private:
-    void add_socket(runtime::Plan& plan, ipc::Role role) const {
-        runtime::UnixSocketPlan socket{.path = ipc::socket_path(settings_.data_dir, role), .mode = 0600};
-        if (users_ && role != ipc::Role::admin) {
-            socket.mode = 0660;
-            socket.group = role == ipc::Role::imapd ? users_->mail : users_->smtpd_group;
-        }
-        plan.unix_sockets.push_back(std::move(socket));
-    }
-    static void add_readable(runtime::Plan& plan, const std::filesystem::path& file) {
-        if (!file.empty()) plan.sandbox.paths.push_back({.path = file, .access = runtime::Access::read});
-    }
-
     settings::Settings settings_;
     std::optional<runtime::Users> users_;
     std::unique_ptr<Service> service_;

@@ -78,8 +78,9 @@ private:
 }  // namespace
 
 struct Service::Parts {
-    explicit Parts(const settings::Settings& given)
+    Parts(const settings::Settings& given, const std::optional<runtime::Users>& daemons)
         : settings(given),
+          users(daemons),
           queue_participant([this](QueueId id, const auto& entry) { queue_changed(id, entry); }) {}
 
     void queue_changed(QueueId id, const std::optional<queue::QueueEntry>& entry) {
@@ -92,9 +93,10 @@ struct Service::Parts {
     Result<void> start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
     Result<void> listen(net::IoThreads& threads, ipc::Role role, FileDescriptor socket);
     std::uint64_t refusals() const;
+    std::vector<uid_t> peers_of(ipc::Role role) const;
 
     const settings::Settings& settings;
-    std::optional<runtime::Users> users;  // the other daemons', where they are others
+    const std::optional<runtime::Users> users;  // the daemons', where they are different ones
     std::unique_ptr<directory::Editor> directory;
     std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
@@ -251,10 +253,9 @@ Result<void> Service::Parts::listen(net::IoThreads& threads, ipc::Role role, Fil
     ipc::ServerOptions options;
     options.program = "deliver";
     options.role = role;
-    if (users && role == ipc::Role::imapd) options.allowed_users = {users->imapd};
-    if (users && role == ipc::Role::smtpd) options.allowed_users = {users->smtpd};
     TRY(key, ipc::make_key(settings.data_dir, role));
     options.key = std::move(key);
+    options.allowed_users = peers_of(role);
     options.limits.max_frame = std::size_t{8} << 20;  // changes name message sets of any shape
     options.on_problem = [](std::string_view problem) { log::warning("ipc.problem", {{"what", problem}}); };
     auto handle = [this](ipc::Message request, const ipc::PeerInfo& peer) {
@@ -272,10 +273,14 @@ std::uint64_t Service::Parts::refusals() const {
     return sum;
 }
 
-Service::Service(const settings::Settings& settings, const std::optional<runtime::Users>& users)
-    : parts_(std::make_unique<Parts>(settings)) {
-    parts_->users = users;
+// Besides deliver's own user and root.
+std::vector<uid_t> Service::Parts::peers_of(ipc::Role role) const {
+    if (!users || role == ipc::Role::admin) return {};
+    return {role == ipc::Role::smtpd ? users->smtpd : users->imapd};
 }
+
+Service::Service(const settings::Settings& settings, const std::optional<runtime::Users>& users)
+    : parts_(std::make_unique<Parts>(settings, users)) {}
 Service::~Service() = default;
 
 Result<void> Service::open() {

@@ -104,14 +104,6 @@ Result<void> bind_local(const Plan& plan, Sockets& sockets) {
     return {};
 }
 
-Result<void> close_sandbox(Plan& plan) {
-    // For opening it anew after rotation.
-    if (!plan.log_file.empty()) allow_replaced(plan, plan.log_file, Access::log);
-    TRY(report, enter_sandbox(plan.sandbox));
-    log::info("daemon.sandbox", {{"landlock", report.landlock_abi}, {"seccomp", report.seccomp}});
-    return {};
-}
-
 // The effective user for a while: root is given up only when the low ports are bound, but what is made before
 // then in the user's folders must be the user's.
 class ActingAs {
@@ -169,7 +161,8 @@ Result<Running> start(Program& program, const std::string& settings) {
     TRY_VOID(bind_local(plan, sockets));
     TRY_VOID(program.open());
     net::IoThreads& threads = program.keep(std::make_unique<net::IoThreads>(plan.threads));
-    TRY_VOID(close_sandbox(plan));
+    TRY(report, close_sandbox(plan));
+    log::info("daemon.sandbox", {{"landlock", report.landlock_abi}, {"seccomp", report.seccomp}});
     TRY_VOID(program.start(threads, std::move(sockets)));
     threads.start();
     return Running{std::move(plan), std::move(lock), &threads};

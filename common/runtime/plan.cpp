@@ -46,6 +46,12 @@ void allow_replaced(Plan& plan, const std::filesystem::path& file, Access access
     plan.sandbox.paths.push_back({.path = holds_data ? file : folder, .access = access});
 }
 
+Result<SandboxReport> close_sandbox(const Plan& plan) {
+    Plan all = plan;
+    if (!plan.log_file.empty()) allow_replaced(all, plan.log_file, Access::log);
+    return enter_sandbox(all.sandbox);
+}
+
 Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners) {
     for (const settings::Listener& listener : listeners) {
         TRY(address, address_of(listener.address));

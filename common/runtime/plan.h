@@ -52,6 +52,9 @@ Result<Plan> plan_of(const settings::Settings& settings, Role role);
 // well, which is not for every daemon, the file that is there now alone.
 void allow_replaced(Plan& plan, const std::filesystem::path& file, Access access);
 
+// enter_sandbox() with the plan's, and the log, which is opened anew after rotation.
+Result<SandboxReport> close_sandbox(const Plan& plan);
+
 // Adds the listeners' addresses to `plan.tcp`, in order. An error, permanent: not an address.
 Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners);
 
