@@ -70,7 +70,8 @@ Result<void> Journal::load() {
     const auto& directory = options_.directory;
     if (const int rc = make_directories(files_, directory)) return failure("create", directory, rc);
     const auto path = directory / "control";
-    if (const int rc = files_.open(path, O_RDWR | O_CREAT, 0600, control_file_))
+    // imapd looks into it before it opens an index (recovered_since_boot).
+    if (const int rc = files_.open(path, O_RDWR | O_CREAT, 0640, control_file_))
         return failure("open", path, rc);
     std::string bytes;
     if (const int rc = files_.read(control_file_.get(), 0, 2 * kBlock, bytes))

@@ -34,6 +34,7 @@ def production(machine, tmp_path):
 
     yield make
     for stack in stacks:
+        print(stack.log() if stack.log_file.exists() else "no log")
         stack.stop()
     machine.clear()
 
@@ -67,7 +68,7 @@ def test_the_daemons_run_as_users_of_their_own_and_all_works(production):
         assert int(status["CapEff"], 16) == 0, name
 
     works(stack, "by smtp")
-    stack.submit(stack.address, [stack.address], MESSAGE.format("submitted"))
+    stack.submit(stack.address, [stack.address], MESSAGE.format("submitted").replace("a@remote.test", stack.address))
     stack.wait_for_message(subject="submitted")
     client = stack.imap_login()
     assert client.append("INBOX", "(\\Seen)", None, MESSAGE.format("appended").encode())[0] == "OK"
@@ -112,6 +113,8 @@ def test_a_taken_over_daemon_reads_and_writes_what_it_needs_and_no_more(producti
         for path in (message, index / "data.mdb", index / "lock.mdb", DATA / "shares/data.mdb"):
             assert may_open(user, path, "r") == mailboxes, (user, path)
         assert may_open(user, index / "lock.mdb", "w") == mailboxes
+        assert may_open(user, DATA / "journal/control", "r") == mailboxes
+        assert not any(may_open(user, segment, "r") for segment in (DATA / "journal").glob("segment-*"))
         assert may_open(user, directory / "data.mdb", "r") and may_open(user, directory / "lock.mdb", "w")
         for path in (message, index / "data.mdb", directory / "data.mdb", DATA / "shares/data.mdb"):
             assert not may_open(user, path, "w"), (user, path)
