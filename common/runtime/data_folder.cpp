@@ -165,13 +165,21 @@ private:
             const bool is_lock = std::strcmp(name, "lock.mdb") == 0;
             if (now.st_uid == owner_)
                 return set_file(folder, name, path, now, group, is_lock ? kLockFile : kSharedFile);
-            // Root made it once, when it read a folder that had none. It holds nothing.
-            if (is_lock && ::faccessat(folder, name, R_OK | W_OK, AT_EACCESS) != 0 &&
-                ::unlinkat(folder, name, 0) == 0)
+            if (is_lock && make_anew(folder, name, group))
                 ++changed_;
             else
                 note_foreign(path);
         });
+    }
+
+    // A lock file that root made, when it read a folder that had none. Nobody else has it open: nobody could.
+    static bool make_anew(int folder, const char* name, gid_t group) {
+        if (::faccessat(folder, name, R_OK | W_OK, AT_EACCESS) == 0 || ::unlinkat(folder, name, 0) != 0)
+            return false;
+        const FileDescriptor made(
+            ::openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kLockFile));
+        struct stat now {};
+        return made && ::fstat(made.get(), &now) == 0 && set(made.get(), now, group, kLockFile);
     }
 
     // Children first.

@@ -183,7 +183,7 @@ std::filesystem::path owner_lock(const std::filesystem::path& data_dir) {
 }
 
 Result<FileDescriptor> hold_lock(const std::filesystem::path& file, std::string_view who) {
-    FileDescriptor lock(open_without_links(AT_FDCWD, file.string(), O_RDWR | O_CREAT | O_NONBLOCK, 0640));
+    FileDescriptor lock(open_without_links(AT_FDCWD, file.string(), O_RDWR | O_CREAT | O_NONBLOCK, 0600));
     if (!lock) {
         const std::string what = "cannot open " + file.string() + ": " + std::strerror(errno);
         return errno == ENOENT || errno == ENOSPC ? transient_error(what) : permanent_error(what);
