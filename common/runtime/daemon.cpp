@@ -104,6 +104,41 @@ Result<void> bind_local(const Plan& plan, Sockets& sockets) {
     return {};
 }
 
+// The effective user for a while: root is given up only when the low ports are bound, but what is made before
+// then in the user's folders must be the user's.
+class ActingAs {
+public:
+    explicit ActingAs(const std::optional<Identity>& who) {
+        if (!who) return;
+        groups_.resize(64 * 1024);  // NGROUPS_MAX
+        const int count = ::getgroups(static_cast<int>(groups_.size()), groups_.data());
+        groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
+        // What is refused here is refused by become() as well, which says so.
+        acts_ = ::setgroups(who->groups.size(), who->groups.data()) == 0 && ::setegid(who->gid) == 0 &&
+                ::seteuid(who->uid) == 0;
+    }
+    ~ActingAs() {
+        if (!acts_) return;
+        if (::seteuid(0) != 0 || ::setegid(0) != 0 || ::setgroups(groups_.size(), groups_.data()) != 0)
+            std::abort();
+    }
+    ActingAs(const ActingAs&) = delete;
+    ActingAs& operator=(const ActingAs&) = delete;
+
+private:
+    std::vector<gid_t> groups_;
+    bool acts_ = false;
+};
+
+Result<FileDescriptor> take_lock(const Plan& plan, std::string_view program) {
+    if (plan.lock.empty()) return FileDescriptor();
+    const ActingAs user(plan.identity);
+    const auto holder = holder_of(plan.lock);
+    if (holder && holder->stopping)
+        log::info("daemon.waits", {{"for", holder->to_string()}, {"why", "it is stopping"}});
+    return hold_lock(plan.lock, program);
+}
+
 // What is there after a successful start.
 struct Running {
     Plan plan;
@@ -192,6 +227,8 @@ int run(Program& program, const std::string& settings) {
     running->threads->stop();
     running->threads->join();
     program.close();
+    // Until the process is gone: what the program still has open is closed after this.
+    static_cast<void>(running->lock.release());
     return kOk;
 }
 
