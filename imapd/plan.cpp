@@ -20,6 +20,8 @@ Result<runtime::Plan> plan_of(const settings::Settings& settings) {
     plan.sandbox.paths = {{.path = settings.data_dir / "accounts", .access = Access::update},
                           {.path = settings.data_dir / "directory", .access = Access::update},
                           {.path = settings.data_dir / "shares", .access = Access::update},
+                          // Whether the store was recovered since the start of the machine.
+                          {.path = settings.data_dir / "journal", .access = Access::read},
                           {.path = settings.data_dir / "incoming", .access = Access::temporary},
                           {.path = run, .access = Access::read}};  // the key to deliver
     runtime::add_certificates(plan, settings.tls);

@@ -108,6 +108,7 @@ TEST(RuntimeServerTls, ABrokenRenewalIsLoggedAndTheOldCertificateStays) {
     ASSERT_TRUE(tls.load(settings, {}));
     const auto expires = tls.context()->expires();
     net::test::write_file(folder.file("cert.pem"), "no certificate");
+    log::set_level(log::Level::info, "test");
     ASSERT_TRUE(log::open(folder.file("log")));
     tls.reload();
     std::ostringstream log;
