@@ -108,23 +108,25 @@ Result<void> bind_local(const Plan& plan, Sockets& sockets) {
 // then in the user's folders must be the user's.
 class ActingAs {
 public:
-    explicit ActingAs(const std::optional<Identity>& identity) {
-        if (::geteuid() != 0 || !identity) return;
-        roots_.resize(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
-        acts_ = ::getgroups(static_cast<int>(roots_.size()), roots_.data()) >= 0 &&
-                ::setgroups(identity->groups.size(), identity->groups.data()) == 0 &&
-                ::setegid(identity->gid) == 0 && ::seteuid(identity->uid) == 0;
+    explicit ActingAs(const std::optional<Identity>& who) {
+        if (!who) return;
+        groups_.resize(64 * 1024);  // NGROUPS_MAX
+        const int count = ::getgroups(static_cast<int>(groups_.size()), groups_.data());
+        groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
+        // What is refused here is refused by become() as well, which says so.
+        acts_ = ::setgroups(who->groups.size(), who->groups.data()) == 0 && ::setegid(who->gid) == 0 &&
+                ::seteuid(who->uid) == 0;
     }
     ~ActingAs() {
-        if (acts_ &&
-            (::seteuid(0) != 0 || ::setegid(0) != 0 || ::setgroups(roots_.size(), roots_.data()) != 0))
+        if (!acts_) return;
+        if (::seteuid(0) != 0 || ::setegid(0) != 0 || ::setgroups(groups_.size(), groups_.data()) != 0)
             std::abort();
     }
     ActingAs(const ActingAs&) = delete;
     ActingAs& operator=(const ActingAs&) = delete;
 
 private:
-    std::vector<gid_t> roots_;
+    std::vector<gid_t> groups_;
     bool acts_ = false;
 };
 
@@ -225,6 +227,8 @@ int run(Program& program, const std::string& settings) {
     running->threads->stop();
     running->threads->join();
     program.close();
+    // Until the process is gone: what the program still has open is closed after this.
+    static_cast<void>(running->lock.release());
     return kOk;
 }
 

@@ -139,7 +139,7 @@ TEST_F(Confinement, ImapdReadsMailAndTheDirectoryAndNoSecrets) {
               (Files{"tls/fullchain.pem", "tls/key.pem", "data/directory/data.mdb", "data/directory/lock.mdb",
                      "data/accounts/1/mail/cur/message", "data/accounts/1/index/data.mdb",
                      "data/accounts/1/index/lock.mdb", "data/shares/data.mdb", "data/shares/lock.mdb",
-                     "data/run/imapd/key", "data/run/imapd/lock"}));
+                     "data/journal/control", "data/run/imapd/key", "data/run/imapd/lock"}));
 }
 
 TEST_F(Confinement, NobodyButDeliverMakesOrRemovesFiles) {

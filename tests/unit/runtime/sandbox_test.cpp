@@ -260,7 +260,7 @@ TEST(Sandbox, LocksClonesAndRenamesWork) {
         if (unnamed < 0 || other < 0 || ::write(unnamed, "hello", 5) != 5) return 1;
         struct flock range {};
         range.l_type = F_WRLCK;
-        if (::fcntl(unnamed, F_OFD_SETLK, &range) != 0 || ::fcntl(unnamed, F_SETLK, &range) != 0) return 2;
+        if (::fcntl(unnamed, F_OFD_SETLK, &range) != 0 || ::fcntl(other, F_SETLK, &range) != 0) return 2;
         if (::flock(unnamed, LOCK_EX | LOCK_NB) != 0) return 3;
         off_t from = 0;
         if (::copy_file_range(unnamed, &from, other, nullptr, 5, 0) != 5) return 4;
