@@ -127,6 +127,16 @@ Result<void> settle_files(int folder, const std::string& where) {
 
 Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory,
                                              const EnvOptions& options) {
+    // LMDB opens its files by name; through the descriptor nothing above them can become a link meanwhile.
+    const FileDescriptor folder = open_without_links(AT_FDCWD, directory.string(), O_RDONLY | O_DIRECTORY);
+    if (!folder && errno == ELOOP)
+        return permanent_error(directory.string() + " leads through a symbolic link");
+    if (!folder) {
+        const int code = errno;
+        TRY_VOID(check_file(directory, options.must_exist));
+        return lmdb_error(code, ("open " + directory.string()).c_str());
+    }
+    TRY_VOID(settle_files(folder.get(), directory.string()));
     TRY_VOID(check_file(directory, options.must_exist));
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
@@ -135,12 +145,6 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
     mdb_env_set_mapsize(state->env, static_cast<std::size_t>(options.map_size));
     mdb_env_set_maxdbs(state->env, options.max_databases);
     mdb_env_set_maxreaders(state->env, options.max_readers);
-    // LMDB opens its files by name; through the descriptor nothing above them can become a link meanwhile.
-    const FileDescriptor folder = open_without_links(AT_FDCWD, directory.string(), O_RDONLY | O_DIRECTORY);
-    if (!folder && errno == ELOOP)
-        return permanent_error(directory.string() + " leads through a symbolic link");
-    if (!folder) return lmdb_error(errno, ("open " + directory.string()).c_str());
-    TRY_VOID(settle_files(folder.get(), directory.string()));
     if (const int rc =
             mdb_env_open(state->env, through_proc(folder).c_str(), flags_for(options.access), kDataMode))
         return lmdb_error(rc, ("open " + directory.string()).c_str());
