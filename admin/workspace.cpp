@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/backup/format.h"
 #include "common/base/open_file.h"
 #include "common/base/text.h"
 #include "common/runtime/identity.h"
@@ -92,6 +93,11 @@ Outcome<> act_as_owner(const settings::Settings& settings) {
 
 Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings& settings) {
     TRY_VOID(check_access(settings.data_dir / "directory"));
+    const auto format = backup::format_of(settings.data_dir);
+    if (format && format->value_or(0) > backup::kFormat)
+        return Failure(EX_CONFIG, settings.data_dir.string() + " is of format " + std::to_string(**format) +
+                                      ", and this program knows formats up to " +
+                                      std::to_string(backup::kFormat) + ": install the newer Mailstead");
     TRY(editor, directory::edit_directory(settings.data_dir));
     return editor;
 }

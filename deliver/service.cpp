@@ -9,6 +9,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "common/backup/format.h"
 #include "common/commit/engine.h"
 #include "common/dns/cares_resolver.h"
 #include "common/ipc/channel.h"
@@ -22,7 +23,9 @@
 #include "common/store/accounts.h"
 #include "common/store/shares.h"
 #include "deliver/intake/intake.h"
+#include "deliver/local/backup_hold.h"
 #include "deliver/local/housekeeper.h"
+#include "deliver/local/removals.h"
 #include "deliver/local/sharing.h"
 #include "deliver/local/text_indexer.h"
 #include "deliver/queue/runner.h"
@@ -113,6 +116,8 @@ struct Service::Parts {
     std::optional<store::SharesReader> shares;
     std::optional<Housekeeper> housekeeper;
     std::optional<TextIndexer> text_indexer;
+    std::optional<Removals> removals;
+    std::optional<BackupHold> backup_hold;
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
 
@@ -162,10 +167,11 @@ Result<void> Service::Parts::start_engine() {
     housekeeper.emplace(settings.data_dir, *engine, *reader);
     if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     TRY(report, engine->start());
-    log::info("engine.recovered", {{"power_was_cut", report.power_was_cut},
+    log::info("engine.recovered", {{"was_clean", report.was_clean},
                                    {"batches", report.batches_found},
                                    {"applied", report.changes_applied},
-                                   {"files_restored", report.files_restored}});
+                                   {"files_restored", report.files_restored},
+                                   {"set_aside", report.set_aside.size()}});
     // The queue, the ledger and the table of shares exist from the first start on, for those who only read
     // them.
     commit::Transaction touch;
@@ -180,6 +186,12 @@ Result<void> Service::Parts::start_engine() {
     // Open as long as deliver runs, so that the engine and this reader share one environment.
     TRY_VOID(shares->sharers(store::kAnyone));
     housekeeper->start();
+    removals.emplace(
+        Removals::Parts{&*engine, &*reader, directory.get(), credentials.get(), settings.data_dir});
+    removals->start();
+    backup_hold.emplace(
+        BackupHold::Parts{&*engine, directory.get(), credentials.get(), &*housekeeper, &*removals});
+    backup_hold->start();
     if (text_indexer) text_indexer->start();
     return {};
 }
@@ -232,11 +244,11 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<F
     parts.quotas = &*quotas;
     parts.directory = directory.get();
     parts.reporter = &*reporter;
-    parts.reader = &*reader;
+    parts.removals = &*removals;
+    parts.backup = &*backup_hold;
     parts.shares = &*shares;
     parts.queue = &*queue_reader;
     parts.pool = &*pool;
-    parts.data_dir = settings.data_dir;
     parts.limits = limits_of(settings);
     parts.refusals = [this] { return refusals(); };
     // Beside the trace fields that smtpd puts on top.
@@ -284,6 +296,11 @@ Service::Service(const settings::Settings& settings, const std::optional<runtime
 Service::~Service() = default;
 
 Result<void> Service::open() {
+    TRY(older, backup::settle_format(parts_->settings.data_dir));
+    if (older) {
+        log::warning("format.migrated",
+                     {{"from", *older}, {"to", backup::kFormat}, {"back", "mailstead rollback"}});
+    }
     TRY(directory, directory::edit_directory(parts_->settings.data_dir));
     parts_->directory = std::move(directory);
     TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir));
@@ -342,6 +359,8 @@ void Service::abort() {
 
 void Service::close() {
     if (parts_->text_indexer) parts_->text_indexer->stop();
+    if (parts_->backup_hold) parts_->backup_hold->stop();
+    if (parts_->removals) parts_->removals->stop();
     if (parts_->housekeeper) parts_->housekeeper->stop();
     if (parts_->engine) parts_->engine->stop();
 }

@@ -5,6 +5,7 @@
 
 #include "common/base/bytes.h"
 #include "common/directory/credential_records.h"
+#include "common/kv/copy.h"
 #include "common/kv/env.h"
 #include "common/kv/keys.h"
 #include "common/sasl/password_hash.h"
@@ -88,6 +89,13 @@ public:
     }
 
 protected:
+    Result<void> erase_account(AccountId account) {
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY_VOID(transaction.erase(databases_.accounts, account_key(account)));
+            return {};
+        });
+    }
+
     std::shared_ptr<kv::Env> env_;
     Databases databases_;
     Secret installation_key_;
@@ -98,6 +106,8 @@ using LmdbCredentials = WithReads<Credentials>;
 class LmdbCredentialsRecorder : public WithReads<CredentialsRecorder> {
 public:
     using WithReads::WithReads;
+
+    Result<void> copy_to(int to) const override { return kv::copy_compact(*env_, to); }
 
     Result<void> note_app_password_use(AccountId account, const std::string& name, Time at) override {
         return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
@@ -113,6 +123,8 @@ public:
             return {};
         });
     }
+
+    Result<void> remove_account(AccountId account) override { return erase_account(account); }
 };
 
 class LmdbCredentialsEditor : public WithReads<CredentialsEditor> {
@@ -180,12 +192,7 @@ public:
         return removed;
     }
 
-    Result<void> remove_account(AccountId account) override {
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
-            TRY_VOID(transaction.erase(databases_.accounts, account_key(account)));
-            return {};
-        });
-    }
+    Result<void> remove_account(AccountId account) override { return erase_account(account); }
 
     Result<void> put_dkim_key(const DkimKey& key) override {
         return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {

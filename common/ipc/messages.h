@@ -41,6 +41,8 @@ enum class MessageType : std::uint8_t {
     account_gone,
     done,     // answer without content
     refused,  // answer of the channel itself: handler failed, or the type is not served
+    hold_command,
+    hold_answer,
 };
 bool is_known(MessageType type);
 std::string_view to_string(MessageType type);
@@ -260,7 +262,7 @@ struct StatusQuestion {
     static Parsed<StatusQuestion> decode(std::string_view bytes);
 };
 
-// The admin removed the account: let go of its files. Answered with Done.
+// The admin removed an account, or said when its mail goes: what is due is deleted before the answer, Done.
 struct AccountGone {
     static constexpr MessageType kType = MessageType::account_gone;
     using Answer = Done;

@@ -26,7 +26,7 @@ constexpr mode_t kModeBits = 07777;
 constexpr int kDeepest = 32;
 
 enum class With : std::uint8_t { nobody, common, mail, smtpd };
-enum class Below : std::uint8_t { itself, files, accounts };
+enum class Below : std::uint8_t { itself, files, accounts, control };
 struct Folder {
     const char* name;
     With with;
@@ -42,7 +42,7 @@ constexpr Folder kFolders[] = {{"directory", With::common, kSharedFolder, Below:
                                {"ledger", With::nobody, kPrivate},
                                {"spool", With::nobody, kPrivate},
                                {"incoming", With::common, kDroppedInto},
-                               {"journal", With::nobody, kPrivate},
+                               {"journal", With::mail, kEntered, Below::control},
                                {"run", With::common, kEntered},
                                {"run/imapd", With::mail, kDroppedInto},
                                {"run/smtpd", With::smtpd, kDroppedInto},
@@ -118,8 +118,16 @@ private:
         // Whoever may come in finds all below in order.
         if (folder.below == Below::files) walk(opened.get(), folder.name, group, 0);
         if (folder.below == Below::accounts) walk_accounts(opened.get(), group);
+        if (folder.below == Below::control) share_control(opened.get(), group);
         if (!set(opened.get(), now, group, folder.mode)) return failure(path);
         return {};
+    }
+
+    // The journal's control block says whether mailboxes may be read; its segments are deliver's alone.
+    void share_control(int journal, gid_t group) {
+        struct stat now {};
+        if (::fstatat(journal, "control", &now, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(now.st_mode)) return;
+        set_file(journal, "control", "journal/control", now, group, kSharedFile);
     }
 
     void walk_accounts(int accounts, gid_t group) {
@@ -157,13 +165,21 @@ private:
             const bool is_lock = std::strcmp(name, "lock.mdb") == 0;
             if (now.st_uid == owner_)
                 return set_file(folder, name, path, now, group, is_lock ? kLockFile : kSharedFile);
-            // Root made it once, when it read a folder that had none. It holds nothing.
-            if (is_lock && ::faccessat(folder, name, R_OK | W_OK, AT_EACCESS) != 0 &&
-                ::unlinkat(folder, name, 0) == 0)
+            if (is_lock && make_anew(folder, name, group))
                 ++changed_;
             else
                 note_foreign(path);
         });
+    }
+
+    // A lock file that root made, when it read a folder that had none. Nobody else has it open: nobody could.
+    static bool make_anew(int folder, const char* name, gid_t group) {
+        if (::faccessat(folder, name, R_OK | W_OK, AT_EACCESS) == 0 || ::unlinkat(folder, name, 0) != 0)
+            return false;
+        const FileDescriptor made(
+            ::openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kLockFile));
+        struct stat now {};
+        return made && ::fstat(made.get(), &now) == 0 && set(made.get(), now, group, kLockFile);
     }
 
     // Children first.

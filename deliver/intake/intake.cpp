@@ -1,7 +1,6 @@
 #include "deliver/intake/intake.h"
 
 #include <algorithm>
-#include <future>
 
 #include "common/queue/change.h"
 #include "common/runtime/log.h"
@@ -79,6 +78,8 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, const ipc::PeerInfo
             co_return answer_status();
         case ipc::MessageType::account_gone:
             co_return co_await remove_account(std::move(request));
+        case ipc::MessageType::hold_command:
+            co_return co_await hold(std::move(request), peer.connection);
         default:
             co_return ipc::refuse("not a request");
     }
@@ -313,28 +314,24 @@ ipc::Message Intake::answer_status() const {
     return ipc::make_message(answer);
 }
 
+// Its mail stays until its time has come, which may be now.
 net::Task<ipc::Message> Intake::remove_account(ipc::Message request) {
-    auto gone = ipc::AccountGone::decode(request.payload);
-    if (!gone) co_return malformed<ipc::AccountGone>();
-    commit::Transaction forget;
-    forget.parts.push_back(part(store::ForgetSharer{gone->account}));
-    co_await submit(*parts_.engine, std::move(forget));
-    const std::filesystem::path folder = parts_.data_dir / "accounts" / std::to_string(gone->account.value);
-    auto work = [this, account = gone->account, folder]() -> Result<void> {
-        parts_.reader->close(account);
-        std::promise<Result<void>> dropped;
-        auto done = dropped.get_future();
-        parts_.engine->drop(store::environment_of(account),
-                            [&](Result<void> result) { dropped.set_value(std::move(result)); });
-        TRY_VOID(done.get());
-        std::error_code error;
-        std::filesystem::remove_all(folder, error);
-        if (error) return transient_error("cannot remove " + folder.string() + ": " + error.message());
-        return {};
-    };
-    auto removed = co_await runtime::offload(*parts_.pool, std::move(work));
-    if (!removed) co_return ipc::refuse(removed.error().what);
+    if (!ipc::AccountGone::decode(request.payload)) co_return malformed<ipc::AccountGone>();
+    auto work = [removals = parts_.removals] { return removals->delete_due(now()); };
+    const auto deleted = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!deleted) co_return ipc::refuse(deleted.error().what);
     co_return ipc::make_message(ipc::Done{});
+}
+
+net::Task<ipc::Message> Intake::hold(ipc::Message request, std::uint64_t connection) {
+    auto command = ipc::HoldCommand::decode(request.payload);
+    if (!command) co_return malformed<ipc::HoldCommand>();
+    auto files = std::make_shared<ipc::Descriptors>(std::move(request.descriptors));
+    auto work = [backup = parts_.backup, asked = *std::move(command), files, connection] {
+        return backup->handle(asked, *files, connection);
+    };
+    const ipc::HoldAnswer answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    co_return ipc::make_message(answer);
 }
 
 }  // namespace mailstead::deliver

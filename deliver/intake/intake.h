@@ -18,7 +18,9 @@
 #include "common/store/store.h"
 #include "deliver/auth/auth_service.h"
 #include "deliver/intake/message_bytes.h"
+#include "deliver/local/backup_hold.h"
 #include "deliver/local/deposit.h"
+#include "deliver/local/removals.h"
 #include "deliver/queue/outbound_queue.h"
 #include "deliver/report/report.h"
 
@@ -30,11 +32,11 @@ struct IntakeParts {
     Quotas* quotas = nullptr;
     directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
-    store::Reader* reader = nullptr;
+    Removals* removals = nullptr;
+    BackupHold* backup = nullptr;
     const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
     runtime::OffloadPool* pool = nullptr;
-    std::filesystem::path data_dir;
     QueueLimits limits;
     std::function<std::uint64_t()> refusals;  // of requests outside the peer's role, for `status`
 };
@@ -48,7 +50,10 @@ public:
 
     // The handler of the ipc servers, which have looked at the role already. Throws ipc::NotAllowed.
     net::Task<ipc::Message> handle(ipc::Message request, const ipc::PeerInfo& peer);
-    void forget(std::uint64_t connection) { parts_.auth->forget(connection); }
+    void forget(std::uint64_t connection) {
+        parts_.auth->forget(connection);
+        parts_.backup->forget(connection);
+    }
 
 private:
     net::Task<ipc::Message> deliver(ipc::Message request, const ipc::PeerInfo& peer);
@@ -63,6 +68,7 @@ private:
     net::Task<ipc::Message> write_ledger(ipc::Message request);
     void note_ledger(const Result<std::string>& written);
     net::Task<ipc::Message> remove_account(ipc::Message request);
+    net::Task<ipc::Message> hold(ipc::Message request, std::uint64_t connection);
     ipc::Message answer_quota(const ipc::Message& request) const;
     ipc::Message answer_status() const;
     // Runs on the pool when the message is large enough to keep a thread busy.

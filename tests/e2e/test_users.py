@@ -67,16 +67,16 @@ def test_the_daemons_run_as_users_of_their_own_and_all_works(production):
         assert int(status["CapEff"], 16) == 0, name
 
     works(stack, "by smtp")
-    stack.submit(stack.address, [stack.address], MESSAGE.format("submitted"))
+    stack.submit(stack.address, [stack.address], MESSAGE.format("submitted").replace("a@remote.test", stack.address))
     stack.wait_for_message(subject="submitted")
     client = stack.imap_login()
     assert client.append("INBOX", "(\\Seen)", None, MESSAGE.format("appended").encode())[0] == "OK"
     assert client.append("INBOX", None, None, MESSAGE.format("large").encode() + b"x" * 400_000)[0] == "OK"
-    assert client.create("Archive")[0] == "OK"
+    assert client.create("Kept")[0] == "OK"
     client.select("INBOX")
     assert client.store("1", "+FLAGS", "(\\Flagged)")[0] == "OK"
-    assert client.copy("1:*", "Archive")[0] == "OK"
-    assert client.select("Archive")[1] == [b"4"]
+    assert client.copy("1:*", "Kept")[0] == "OK"
+    assert client.select("Kept")[1] == [b"4"]
     assert len(client.fetch("4", "(BODY.PEEK[])")[1][0][1]) > 400_000
     client.logout()
     assert stack.pop3_login().stat()[0] == 4
@@ -112,6 +112,8 @@ def test_a_taken_over_daemon_reads_and_writes_what_it_needs_and_no_more(producti
         for path in (message, index / "data.mdb", index / "lock.mdb", DATA / "shares/data.mdb"):
             assert may_open(user, path, "r") == mailboxes, (user, path)
         assert may_open(user, index / "lock.mdb", "w") == mailboxes
+        assert may_open(user, DATA / "journal/control", "r") == mailboxes
+        assert not any(may_open(user, segment, "r") for segment in (DATA / "journal").glob("segment-*"))
         assert may_open(user, directory / "data.mdb", "r") and may_open(user, directory / "lock.mdb", "w")
         for path in (message, index / "data.mdb", directory / "data.mdb", DATA / "shares/data.mdb"):
             assert not may_open(user, path, "w"), (user, path)
@@ -151,10 +153,10 @@ def test_root_overwrites_nothing_through_a_link_in_the_data_folder(production, t
     assert (after[1].st_uid, after[1].st_gid, after[1].st_mode) == (before[1].st_uid, before[1].st_gid, before[1].st_mode)
 
 
-def test_a_folder_that_became_a_link_is_refused_with_a_sentence(production, tmp_path):
+def test_a_folder_that_became_a_link_is_refused_with_a_sentence(production):
     stack = production()
-    (DATA / "directory").rename(tmp_path / "elsewhere")
-    (DATA / "directory").symlink_to(tmp_path / "elsewhere")
+    (DATA / "directory").rename(DATA / "elsewhere")
+    (DATA / "directory").symlink_to("elsewhere")
     done = stack.cli("account", "list", check=False)
     assert done.returncode != 0 and "symbolic link" in done.err, done.err
 

@@ -230,11 +230,43 @@ TEST_F(Cli, AccountsComeAndGo) {
               EX_DATAERR);
     mailstead.ok({"account", "remove", "me@example.org"});
     EXPECT_EQ(mailstead({"account", "show", "me@example.org"}).exit_code, EX_NOUSER);
+    EXPECT_EQ(mailstead({"account", "remove", "nobody@example.org"}).exit_code, EX_NOUSER);
     EXPECT_EQ(mailstead({"account", "add", "you@example.org", "--password-stdin"}, kPassword).exit_code,
               EX_DATAERR);
     EXPECT_EQ(mailstead({"account", "add", "you@example.net", "--password-stdin"}, kPassword).exit_code,
               EX_DATAERR);
     EXPECT_EQ(mailstead({"account", "quota", "you", "lots"}).exit_code, EX_DATAERR);
+}
+
+TEST_F(Cli, ARemovedAccountComesBackUntilItsMailIsDeleted) {
+    mailstead.ok({"account", "add", "me@example.org", "--quota", "10K", "--password-stdin"}, kPassword);
+    const std::string before = mailstead.ok({"account", "show", "me", "--format", "json"});
+    EXPECT_EQ(mailstead({"account", "remove", "me", "--after", "1 day"}).exit_code, EX_USAGE);
+    EXPECT_EQ(mailstead({"account", "remove", "me", "--delete-mail", "--after", "soon"}).exit_code,
+              EX_DATAERR);
+    EXPECT_TRUE(has(mailstead.ok({"account", "remove", "me"}), "Its mail stays"));
+    EXPECT_TRUE(has(mailstead.ok({"account", "list", "--removed", "--format", "json"}),
+                    R"("mail_deleted_after":null)"));
+    EXPECT_FALSE(has(mailstead.ok({"account", "list", "--format", "json"}), "me@example.org"));
+    EXPECT_EQ(mailstead({"account", "remove", "me@example.org"}).exit_code, EX_DATAERR) << "removed already";
+    EXPECT_TRUE(has(mailstead.ok({"account", "remove", "2", "--delete-mail"}), "is deleted after"));
+    mailstead.ok({"account", "undelete", "me@example.org"});
+    EXPECT_EQ(mailstead.ok({"account", "show", "me", "--format", "json"}), before);
+    EXPECT_EQ(mailstead.ok({"account", "list", "--removed", "--format", "json"}), "[]\n");
+    EXPECT_EQ(mailstead({"account", "undelete", "me@example.org"}).exit_code, EX_NOUSER) << "it is there";
+
+    mailstead.ok({"account", "remove", "me@example.org"});
+    mailstead.ok({"account", "add", "me@example.org", "--password-stdin"}, kPassword);
+    EXPECT_TRUE(has(mailstead.ok({"account", "show", "me", "--format", "json"}), "\"id\":3"))
+        << "a number is not given twice";
+    EXPECT_EQ(mailstead({"account", "undelete", "2"}).exit_code, EX_DATAERR) << "the address is taken";
+    mailstead.ok({"account", "undelete", "2", "--as", "first@example.org"});
+    mailstead.ok({"account", "remove", "me@example.org"});
+    mailstead.ok({"account", "remove", "first@example.org"});
+    mailstead.ok({"account", "undelete", "3"});
+    EXPECT_TRUE(has(mailstead.ok({"account", "remove", "me", "--delete-mail", "--after", "0"}),
+                    "when deliver has time"))
+        << "it does not run here";
 }
 
 TEST_F(Cli, AppPasswordsAreShownOnce) {
