@@ -81,8 +81,9 @@ private:
 }  // namespace
 
 struct Service::Parts {
-    explicit Parts(const settings::Settings& given)
+    Parts(const settings::Settings& given, const std::optional<runtime::Users>& daemons)
         : settings(given),
+          users(daemons),
           queue_participant([this](QueueId id, const auto& entry) { queue_changed(id, entry); }) {}
 
     void queue_changed(QueueId id, const std::optional<queue::QueueEntry>& entry) {
@@ -95,8 +96,10 @@ struct Service::Parts {
     Result<void> start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
     Result<void> listen(net::IoThreads& threads, ipc::Role role, FileDescriptor socket);
     std::uint64_t refusals() const;
+    std::vector<uid_t> peers_of(ipc::Role role) const;
 
     const settings::Settings& settings;
+    const std::optional<runtime::Users> users;  // the daemons', where they are different ones
     std::unique_ptr<directory::Editor> directory;
     std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
@@ -264,6 +267,7 @@ Result<void> Service::Parts::listen(net::IoThreads& threads, ipc::Role role, Fil
     options.role = role;
     TRY(key, ipc::make_key(settings.data_dir, role));
     options.key = std::move(key);
+    options.allowed_users = peers_of(role);
     options.limits.max_frame = std::size_t{8} << 20;  // changes name message sets of any shape
     options.on_problem = [](std::string_view problem) { log::warning("ipc.problem", {{"what", problem}}); };
     auto handle = [this](ipc::Message request, const ipc::PeerInfo& peer) {
@@ -281,7 +285,14 @@ std::uint64_t Service::Parts::refusals() const {
     return sum;
 }
 
-Service::Service(const settings::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
+// Besides deliver's own user and root.
+std::vector<uid_t> Service::Parts::peers_of(ipc::Role role) const {
+    if (!users || role == ipc::Role::admin) return {};
+    return {role == ipc::Role::smtpd ? users->smtpd : users->imapd};
+}
+
+Service::Service(const settings::Settings& settings, const std::optional<runtime::Users>& users)
+    : parts_(std::make_unique<Parts>(settings, users)) {}
 Service::~Service() = default;
 
 Result<void> Service::open() {
@@ -290,16 +301,6 @@ Result<void> Service::open() {
         log::warning("format.migrated",
                      {{"from", *older}, {"to", backup::kFormat}, {"back", "mailstead rollback"}});
     }
-    for (const char* folder : {"accounts", "shares", "queue", "ledger", "spool", "journal"}) {
-        std::error_code error;
-        std::filesystem::create_directories(parts_->settings.data_dir / folder, error);
-        if (error)
-            return permanent_error("cannot make " + (parts_->settings.data_dir / folder).string() + ": " +
-                                   error.message());
-    }
-    // `mailstead init` makes it: a data folder without one is none of ours.
-    if (!std::filesystem::exists(parts_->settings.data_dir / "directory"))
-        return permanent_error("there is no directory in " + parts_->settings.data_dir.string());
     TRY(directory, directory::edit_directory(parts_->settings.data_dir));
     parts_->directory = std::move(directory);
     TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir));

@@ -86,8 +86,8 @@ net::Task<Outcome<store::ChangeResult>> Worker::apply(AccountId account, store::
 }
 
 Result<FileDescriptor> Worker::new_message_file() {
-    const std::string spool = shared_.data_dir / "spool";
-    FileDescriptor file(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    const std::string incoming = shared_.data_dir / "incoming";
+    FileDescriptor file(::open(incoming.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!file) return transient_error("no message file: " + std::string(std::strerror(errno)));
     return file;
 }
