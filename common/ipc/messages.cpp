@@ -110,6 +110,10 @@ std::string_view to_string(MessageType type) {
             return "status_answer";
         case MessageType::account_gone:
             return "account_gone";
+        case MessageType::hold_command:
+            return "hold_command";
+        case MessageType::hold_answer:
+            return "hold_answer";
         case MessageType::done:
             return "done";
         case MessageType::refused:
