@@ -112,6 +112,10 @@ std::string_view to_string(MessageType type) {
             return "account_gone";
         case MessageType::done:
             return "done";
+        case MessageType::hold_command:
+            return "hold_command";
+        case MessageType::hold_answer:
+            return "hold_answer";
         case MessageType::refused:
             break;
     }
