@@ -161,10 +161,11 @@ Result<void> Service::Parts::start_engine() {
     housekeeper.emplace(settings.data_dir, *engine, *reader);
     if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     TRY(report, engine->start());
-    log::info("engine.recovered", {{"power_was_cut", report.power_was_cut},
+    log::info("engine.recovered", {{"was_clean", report.was_clean},
                                    {"batches", report.batches_found},
                                    {"applied", report.changes_applied},
-                                   {"files_restored", report.files_restored}});
+                                   {"files_restored", report.files_restored},
+                                   {"set_aside", report.set_aside.size()}});
     // The queue, the ledger and the table of shares exist from the first start on, for those who only read
     // them.
     commit::Transaction touch;

@@ -23,6 +23,8 @@ enum class Fault : std::uint8_t {
     newer_format = 11,   // written by a newer Mailstead; nothing was touched
     unavailable = 12,    // a file, the disk, the journal: later may help
     gone = 13,           // the message was expunged meanwhile: NO [EXPUNGEISSUED]
+    disk_full = 14,      // no room for this; small changes may still pass
+    set_aside = 15,      // the account is out of service until its index is rebuilt
 };
 
 struct Failure {
@@ -32,7 +34,9 @@ struct Failure {
     Failure(Error error);  // NOLINT: TRY converts
 
     // Whether the same change may succeed later without anyone mending the account.
-    bool is_transient() const { return fault == Fault::unavailable; }
+    bool is_transient() const {
+        return fault == Fault::unavailable || fault == Fault::disk_full || fault == Fault::set_aside;
+    }
 
     Fault fault = Fault::unavailable;
     std::string what;  // for logs and reply texts: never holds message contents

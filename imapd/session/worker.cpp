@@ -23,7 +23,7 @@ constexpr net::Timeout kChangeTimeout{120'000};
 // Error numbers of ChangeAnswer are the store's faults.
 Failure failure_of(const ipc::ChangeAnswer& answer) {
     const bool known = answer.error >= static_cast<std::uint8_t>(Fault::non_existent) &&
-                       answer.error <= static_cast<std::uint8_t>(Fault::gone);
+                       answer.error <= static_cast<std::uint8_t>(Fault::set_aside);
     return Failure(known ? static_cast<Fault>(answer.error) : Fault::unavailable, answer.bytes);
 }
 
@@ -58,7 +58,7 @@ void Worker::cancel(std::uint64_t conversation) {
 
 net::Task<Outcome<store::AccountReader>> Worker::open(AccountId account) {
     // After a power cut an index may be torn until deliver has been at it.
-    if (!shared_.recovered && !commit::recovered_since_boot(shared_.data_dir)) {
+    if (!shared_.recovered && !commit::is_recovered(shared_.data_dir)) {
         co_return Failure(Fault::unavailable,
                           "the store has not been recovered since the start of the machine");
     }
