@@ -116,6 +116,10 @@ std::string_view to_string(MessageType type) {
             return "hold_answer";
         case MessageType::done:
             return "done";
+        case MessageType::hold_command:
+            return "hold_command";
+        case MessageType::hold_answer:
+            return "hold_answer";
         case MessageType::refused:
             break;
     }
