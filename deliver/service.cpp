@@ -164,7 +164,9 @@ Result<void> Service::Parts::start_engine() {
     engine->add("queue", queue_participant);
     engine->add("ledger", ledger_participant);
     engine->add("shares", shares_participant);
-    housekeeper.emplace(settings.data_dir, *engine, *reader);
+    housekeeper.emplace(
+        settings.data_dir, *engine, *reader,
+        HousekeeperOptions{settings.limits.keep_deleted, settings.limits.free_space});
     if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     TRY(report, engine->start());
     log::info("engine.recovered", {{"was_clean", report.was_clean},
