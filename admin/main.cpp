@@ -6,7 +6,7 @@ int main(int argc, char** argv) {
     const std::vector<CommandGroup> groups = {
         init_commands(),   serve_commands(),   status_commands(), trace_commands(),
         domain_commands(), account_commands(), alias_commands(),  dns_commands(),
-        queue_commands(),  check_commands(),   config_commands(),
+        queue_commands(),  session_commands(), check_commands(),  config_commands(),
     };
     return run_cli(groups, argc, argv);
 }

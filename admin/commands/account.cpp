@@ -171,6 +171,7 @@ Outcome<> run_remove(const Arguments& arguments) {
     TRY_VOID(desk.credentials->remove_account(id));
     TRY_VOID(announce_removal(desk.settings, id));
     print("Removed " + desk.account.login.unicode() + '\n');
+    end_revoked_sessions(desk.settings, id);
     for (const std::string& what : dangling) print("It still leads to the removed account: " + what + '\n');
     const std::filesystem::path folder = folder_of(desk.settings, id);
     std::error_code error;
@@ -193,6 +194,7 @@ Outcome<> run_passwd(const Arguments& arguments) {
     TRY(password, read_new_password(arguments, desk.account.login.unicode()));
     TRY_VOID(desk.credentials->set_password(desk.account.id, password));
     print("The password of " + desk.account.login.unicode() + " is changed\n");
+    end_revoked_sessions(desk.settings, desk.account.id);
     return {};
 }
 
@@ -237,6 +239,7 @@ Outcome<> run_set(const Arguments& arguments) {
         TRY_VOID(desk.editor->set_hidden_capabilities(account.id, hidden));
     }
     print("Changed " + account.login.unicode() + '\n');
+    if (arguments.has("--lock")) end_revoked_sessions(desk.settings, account.id);
     return {};
 }
 
@@ -272,6 +275,7 @@ Outcome<> run_app_password(const Arguments& arguments) {
         return Failure(EX_DATAERR, "there is no app password \"" + name +
                                        "\"; `... app-password ADDRESS list` shows all");
     print("Removed the app password \"" + name + "\"\n");
+    end_revoked_sessions(desk.settings, desk.account.id);
     return {};
 }
 

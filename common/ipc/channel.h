@@ -134,7 +134,11 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Called on the connection's thread when it is gone (to forget what belonged to it). Set before start().
+    // Called on the connection's thread when the peer has gone; requests of it may be in hand still, and what
+    // they wait for can be given up. Set before start().
+    void on_gone(std::function<void(const PeerInfo&)> callback);
+    // Called on the connection's thread when the last of them is over, to forget what belonged to it. Set
+    // before start().
     void on_disconnect(std::function<void(const PeerInfo&)> callback);
 
     // Any thread.

@@ -61,7 +61,7 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, std::uint64_t conne
             co_return co_await authenticate(std::move(request), connection);
         case ipc::MessageType::auth_cancel:
             if (const auto cancel = ipc::AuthCancel::decode(request.payload))
-                parts_.auth->cancel(cancel->conversation, connection);
+                parts_.auth->cancel(*cancel, connection);
             co_return ipc::make_message(ipc::Done{});
         case ipc::MessageType::ledger_line:
             co_return co_await write_ledger(std::move(request));
@@ -73,6 +73,14 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, std::uint64_t conne
             co_return answer_status();
         case ipc::MessageType::account_gone:
             co_return co_await remove_account(std::move(request));
+        case ipc::MessageType::session_poll:
+        case ipc::MessageType::session_check:
+        case ipc::MessageType::session_result:
+            co_return co_await serve_sessions(std::move(request), connection);
+        case ipc::MessageType::account_changed:
+        case ipc::MessageType::who_question:
+        case ipc::MessageType::kick_command:
+            co_return co_await serve_admin(std::move(request));
         default:
             co_return ipc::refuse("not a request");
     }
@@ -95,6 +103,9 @@ net::Task<Result<std::string>> Intake::fetch_cache_of(std::shared_ptr<MessageByt
 
 net::Task<ipc::DeliverAnswer> Intake::take(ipc::DeliverMessage message, FileDescriptor file) {
     using Outcome = ipc::DeliverAnswer::Outcome;
+    // smtpd asks again when the client comes again, and refuses that recipient.
+    if (has_removed_recipient(message.envelope))
+        co_return refusal(Outcome::transient, "4.2.1 A recipient was removed a moment ago");
     auto read = MessageBytes::read(file.get(), message.size);
     if (!read) co_return refusal(Outcome::transient, "4.3.0 " + read.error().what);
     auto bytes = std::make_shared<MessageBytes>(*std::move(read));
@@ -155,7 +166,24 @@ net::Task<ipc::Message> Intake::apply_change(ipc::Message request) {
     co_return ipc::make_message(answer);
 }
 
+// The index of an account is made by the first change, so that one for an account that was removed would
+// bring its folder back to life.
+std::optional<store::Failure> Intake::refuse_removed(AccountId account) const {
+    const auto found = parts_.directory->find_account(account);
+    if (!found) return store::Failure(store::Fault::unavailable, found.error().what);
+    if (!*found) return store::Failure(store::Fault::non_existent, "the account is no more");
+    return std::nullopt;
+}
+
+bool Intake::has_removed_recipient(const ipc::Envelope& envelope) const {
+    return std::any_of(envelope.recipients.begin(), envelope.recipients.end(), [this](const auto& recipient) {
+        const auto* local = std::get_if<ipc::Local>(&recipient.target);
+        return local != nullptr && refuse_removed(local->account).has_value();
+    });
+}
+
 net::Task<ipc::ChangeAnswer> Intake::apply(AccountId account, store::Change change, ipc::Descriptors files) {
+    if (const auto refused = refuse_removed(account)) co_return failed(*refused);
     commit::Transaction transaction;
     if (auto correction = parts_.quotas->correction(account, change.at))
         transaction.parts.push_back(*std::move(correction));

@@ -17,6 +17,7 @@
 #include "common/store/shares.h"
 #include "common/store/store.h"
 #include "deliver/auth/auth_service.h"
+#include "deliver/auth/session_hub.h"
 #include "deliver/intake/message_bytes.h"
 #include "deliver/local/deposit.h"
 #include "deliver/queue/outbound_queue.h"
@@ -27,6 +28,7 @@ namespace mailstead::deliver {
 struct IntakeParts {
     commit::Engine* engine = nullptr;
     AuthService* auth = nullptr;
+    SessionHub* sessions = nullptr;
     Quotas* quotas = nullptr;
     directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
@@ -46,7 +48,12 @@ public:
 
     // The handler of the ipc server.
     net::Task<ipc::Message> handle(ipc::Message request, std::uint64_t connection);
-    void forget(std::uint64_t connection) { parts_.auth->forget(connection); }
+    // Gives up what waits for that connection, and forgets it: when its peer is gone, and when the last of
+    // its requests is over.
+    void forget(std::uint64_t connection) {
+        parts_.auth->forget(connection);
+        parts_.sessions->forget(connection);
+    }
 
 private:
     net::Task<ipc::Message> deliver(ipc::Message request);
@@ -55,12 +62,18 @@ private:
     net::Task<ipc::ChangeAnswer> apply(AccountId account, store::Change change, ipc::Descriptors files);
     net::Task<ipc::ChangeAnswer> set_quota(AccountId account, store::Change change);
     net::Task<ipc::Message> authenticate(ipc::Message request, std::uint64_t connection);
+    // sessions.cpp: what daemons and the administrator ask about sessions.
+    net::Task<ipc::Message> serve_sessions(ipc::Message request, std::uint64_t connection);
+    net::Task<ipc::Message> serve_admin(ipc::Message request);
     net::Task<ipc::Message> command_queue(ipc::Message request);
     net::Task<ipc::Message> write_ledger(ipc::Message request);
     void note_ledger(const Result<std::string>& written);
     net::Task<ipc::Message> remove_account(ipc::Message request);
     ipc::Message answer_quota(const ipc::Message& request) const;
     ipc::Message answer_status() const;
+    // nullopt: the account is there.
+    std::optional<store::Failure> refuse_removed(AccountId account) const;
+    bool has_removed_recipient(const ipc::Envelope& envelope) const;
     // Runs on the pool when the message is large enough to keep a thread busy.
     net::Task<Result<std::string>> fetch_cache_of(std::shared_ptr<MessageBytes> bytes);
 
