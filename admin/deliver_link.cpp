@@ -14,15 +14,11 @@ namespace {
 constexpr std::size_t kLargestAnswer = std::size_t{16} << 20;  // of `who`
 constexpr net::Timeout kPatience = std::chrono::seconds(30);
 
-std::string socket_path(const settings::Settings& settings) {
-    return (settings.data_dir / "run" / "deliver.sock").string();
-}
-
 template <class Question>
 Result<typename Question::Answer> ask_deliver(const settings::Settings& settings, const Question& question) {
     using Answer = Result<typename Question::Answer>;
     boost::asio::io_context context(1);
-    ipc::ClientOptions options{socket_path(settings), "mailstead"};
+    ipc::ClientOptions options = ipc::deliver_client(settings.data_dir, ipc::Role::admin);
     options.limits.max_frame = kLargestAnswer;
     ipc::Client client(context, std::move(options));
     std::optional<Answer> answer;
@@ -39,8 +35,8 @@ Result<typename Question::Answer> ask_deliver(const settings::Settings& settings
 }
 
 Failure unavailable(const Error& error) {
-    return Failure(EX_UNAVAILABLE, "deliver does not answer (" + error.what +
-                                       "): is it running? `mailstead serve` starts all daemons");
+    return Failure(EX_UNAVAILABLE,
+                   "deliver does not answer (" + error.what + "); `mailstead status` says what runs");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ constexpr std::size_t kQueue = 256;
 constexpr net::Timeout kDeadline{8'000};
 constexpr std::size_t kMaxAnswer = 64 * 1024;
 constexpr unsigned kOk = 200;
-// The issuer asks to be left alone (RFC 6585, 4; RFC 9110, 15.6.4).
+// The issuer asks to be left alone.
 constexpr unsigned kTooManyRequests = 429;
 constexpr unsigned kServiceUnavailable = 503;
 constexpr std::chrono::milliseconds kForever = std::chrono::hours(1);

@@ -74,10 +74,9 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
 
 Server::~Server() = default;
 
-Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
-                           const std::string& deliver_socket) {
+Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     threads_ = &threads;
-    TRY_VOID(make_workers(threads, deliver_socket));
+    TRY_VOID(make_workers(threads));
     const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(threads, wanted[i], std::move(sockets.at(i)));
     for (const auto& worker : workers_) worker->sessions->start();
@@ -85,15 +84,15 @@ Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> 
     return {};
 }
 
-Result<void> Server::make_workers(net::IoThreads& threads, const std::string& deliver_socket) {
+Result<void> Server::make_workers(net::IoThreads& threads) {
     dns::ResolverOptions resolver_options;
     resolver_options.trusted = settings_.dns.trusted;
     TRY(servers, runtime::addresses_of(settings_.dns.servers));
     resolver_options.servers = std::move(servers);
     for (std::size_t i = 0; i < threads.size(); ++i) {
         auto worker = std::make_unique<Worker>(threads.context(i), environment_);
-        const ipc::ClientOptions client{.path = deliver_socket, .program = "smtpd"};
-        auto link = std::make_unique<IpcDeliverLink>(threads.context(i), client);
+        auto link = std::make_unique<IpcDeliverLink>(
+            threads.context(i), ipc::deliver_client(settings_.data_dir, ipc::Role::smtpd));
         worker->sessions = std::make_unique<ipc::SessionBook>(threads.context(i), link->client());
         worker->deliver = std::move(link);
         TRY(resolver, dns::CaresResolver::create(threads.context(i), resolver_options));

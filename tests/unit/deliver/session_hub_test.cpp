@@ -72,6 +72,7 @@ protected:
         hub_.emplace(authenticator_, pool_);
         ipc::ServerOptions options;
         options.program = "deliver";
+        options.role = ipc::Role::imapd;
         server_.emplace(threads_, *net::bind_unix(path_, 0600), std::move(options),
                         [this](ipc::Message request, const ipc::PeerInfo& peer) {
                             return serve(std::move(request), peer.connection);

@@ -97,6 +97,8 @@ private:
     std::optional<runtime::FairPool> auth_pool_;
     std::optional<SessionHub> sessions_;
     std::optional<AuthService> auth_;
+    std::unique_ptr<directory::CredentialsRecorder> recorder_;
+    std::optional<Removals> removals_;
     std::optional<Intake> intake_;
 };
 

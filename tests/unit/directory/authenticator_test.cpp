@@ -126,7 +126,7 @@ TEST_F(AuthenticatorTest, AProofHoldsAsLongAsWhatItWasMadeWith) {
         << "of the same name, but another";
     ASSERT_TRUE(directory->set_state(account, AccountState::disabled));
     EXPECT_EQ(standings(), (std::vector{Standing::locked, Standing::locked, Standing::locked}));
-    ASSERT_TRUE(directory->remove_account(account));
+    ASSERT_TRUE(directory->remove_account(account, std::nullopt));
     EXPECT_EQ(standings(), (std::vector{Standing::removed, Standing::removed, Standing::removed}));
 }
 
@@ -148,7 +148,7 @@ TEST_F(AuthenticatorTest, DisabledAndRemovedAccountsDoNotGetIn) {
     }
     ASSERT_TRUE(directory->set_state(account, AccountState::active));
     EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "success");
-    ASSERT_TRUE(directory->remove_account(account));
+    ASSERT_TRUE(directory->remove_account(account, {}));
     EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "wrong_credentials") << "remembered, but gone";
 }
 
