@@ -74,6 +74,7 @@ CommandGroup status_commands();
 CommandGroup trace_commands();
 CommandGroup domain_commands();
 CommandGroup account_commands();
+CommandGroup session_commands();
 CommandGroup alias_commands();
 CommandGroup dns_commands();
 CommandGroup queue_commands();
