@@ -250,10 +250,14 @@ std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
         return waiting;
     }
     set_accepting(false, kDiskFull);
-    const bool small_pass = has_room_for_small_changes(space);
+    const auto is_small = [](const std::unique_ptr<Waiting>& one) {
+        return one->prepared.empty() && one->bytes <= kSmallPayload;
+    };
+    const bool small_pass =
+        std::any_of(waiting.begin(), waiting.end(), is_small) && has_room_for_small_changes(space);
     std::vector<std::unique_ptr<Waiting>> passed;
     for (auto& one : waiting) {
-        if (small_pass && one->prepared.empty() && one->bytes <= kSmallPayload) {
+        if (small_pass && is_small(one)) {
             passed.push_back(std::move(one));
             continue;
         }
@@ -270,7 +274,7 @@ bool Committer::has_room_for_small_changes(std::uint64_t& space) {
     while (space < kLeastSpace && reserve_.release()) {
         if (volumes_.free_space(space) != 0) return false;
     }
-    return space >= std::min(kLeastSpace, options_.reserved_space / 4);
+    return space >= std::min(kLastSpace, options_.reserved_space / 4);
 }
 
 void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {

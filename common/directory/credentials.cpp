@@ -88,6 +88,13 @@ public:
     }
 
 protected:
+    Result<void> erase_account(AccountId account) {
+        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY_VOID(transaction.erase(databases_.accounts, account_key(account)));
+            return {};
+        });
+    }
+
     std::shared_ptr<kv::Env> env_;
     Databases databases_;
     Secret installation_key_;
@@ -113,6 +120,8 @@ public:
             return {};
         });
     }
+
+    Result<void> remove_account(AccountId account) override { return erase_account(account); }
 };
 
 class LmdbCredentialsEditor : public WithReads<CredentialsEditor> {
@@ -180,12 +189,7 @@ public:
         return removed;
     }
 
-    Result<void> remove_account(AccountId account) override {
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
-            TRY_VOID(transaction.erase(databases_.accounts, account_key(account)));
-            return {};
-        });
-    }
+    Result<void> remove_account(AccountId account) override { return erase_account(account); }
 
     Result<void> put_dkim_key(const DkimKey& key) override {
         return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {

@@ -19,6 +19,7 @@
 #include "deliver/auth/auth_service.h"
 #include "deliver/intake/message_bytes.h"
 #include "deliver/local/deposit.h"
+#include "deliver/local/removals.h"
 #include "deliver/queue/outbound_queue.h"
 #include "deliver/report/report.h"
 
@@ -30,31 +31,34 @@ struct IntakeParts {
     Quotas* quotas = nullptr;
     directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
-    store::Reader* reader = nullptr;
+    Removals* removals = nullptr;
     const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
     runtime::OffloadPool* pool = nullptr;
-    std::filesystem::path data_dir;
     QueueLimits limits;
+    std::function<std::uint64_t()> refusals;  // of requests outside the peer's role, for `status`
 };
 
 // Thread-safe: requests of one connection run on that connection's thread.
 class Intake {
 public:
     // The parts outlive it.
-    explicit Intake(IntakeParts parts) : parts_(std::move(parts)) {}
+    Intake(IntakeParts parts, MessageBytes::Places places)
+        : parts_(std::move(parts)), places_(std::move(places)) {}
 
-    // The handler of the ipc server.
-    net::Task<ipc::Message> handle(ipc::Message request, std::uint64_t connection);
+    // The handler of the ipc servers, which have looked at the role already. Throws ipc::NotAllowed.
+    net::Task<ipc::Message> handle(ipc::Message request, const ipc::PeerInfo& peer);
     void forget(std::uint64_t connection) { parts_.auth->forget(connection); }
 
 private:
-    net::Task<ipc::Message> deliver(ipc::Message request);
+    net::Task<ipc::Message> deliver(ipc::Message request, const ipc::PeerInfo& peer);
+    // Nobody's mailbox comes into being because a peer names its number.
+    bool is_known(AccountId account) const;
     net::Task<ipc::DeliverAnswer> take(ipc::DeliverMessage message, FileDescriptor file);
     net::Task<ipc::Message> apply_change(ipc::Message request);
     net::Task<ipc::ChangeAnswer> apply(AccountId account, store::Change change, ipc::Descriptors files);
     net::Task<ipc::ChangeAnswer> set_quota(AccountId account, store::Change change);
-    net::Task<ipc::Message> authenticate(ipc::Message request, std::uint64_t connection);
+    net::Task<ipc::Message> authenticate(ipc::Message request, const ipc::PeerInfo& peer);
     net::Task<ipc::Message> command_queue(ipc::Message request);
     net::Task<ipc::Message> write_ledger(ipc::Message request);
     void note_ledger(const Result<std::string>& written);
@@ -62,9 +66,12 @@ private:
     ipc::Message answer_quota(const ipc::Message& request) const;
     ipc::Message answer_status() const;
     // Runs on the pool when the message is large enough to keep a thread busy.
+    // Likewise.
+    net::Task<Result<std::shared_ptr<MessageBytes>>> bytes_of(FileDescriptor file, std::uint64_t size);
     net::Task<Result<std::string>> fetch_cache_of(std::shared_ptr<MessageBytes> bytes);
 
     IntakeParts parts_;
+    MessageBytes::Places places_;
     std::atomic<bool> ledger_fails_{false};  // said so, and no line was written since
 };
 

@@ -28,7 +28,7 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // `sockets` are bound to our_listeners(), in order; `notices` to data/run/imapd.notify.
+    // `sockets` are bound to our_listeners(), in order; `notices` to data/run/imapd/notify.
     Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets, FileDescriptor notices);
     // See runtime::Program.
     void request_stop();
