@@ -5,6 +5,7 @@
 
 #include "common/base/bytes.h"
 #include "common/directory/credential_records.h"
+#include "common/kv/copy.h"
 #include "common/kv/env.h"
 #include "common/kv/keys.h"
 #include "common/sasl/password_hash.h"
@@ -105,6 +106,8 @@ using LmdbCredentials = WithReads<Credentials>;
 class LmdbCredentialsRecorder : public WithReads<CredentialsRecorder> {
 public:
     using WithReads::WithReads;
+
+    Result<void> copy_to(int to) const override { return kv::copy_compact(*env_, to); }
 
     Result<void> note_app_password_use(AccountId account, const std::string& name, Time at) override {
         return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {

@@ -4,6 +4,7 @@
 
 #include "common/base/bytes.h"
 #include "common/directory/snapshot.h"
+#include "common/kv/copy.h"
 
 namespace mailstead::directory {
 namespace {
@@ -103,6 +104,8 @@ public:
             return edit.put(edit.databases_.meta, kVersionKey, encode_number(kFormatVersion));
         });
     }
+
+    Result<void> copy_to(int to) const override { return kv::copy_compact(*env_, to); }
 
     Result<void> add_domain(const Domain& domain, const std::optional<Domain>& alias_of) override {
         return update([&](Edit& edit) -> Result<void> {

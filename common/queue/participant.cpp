@@ -148,7 +148,8 @@ Result<void> check_format(kv::Env& env, kv::Database meta) {
         if (found && ByteReader(*found).varint() > kFormat) {
             return permanent_error("the queue was written by a newer version of Mailstead");
         }
-        TRY_VOID(transaction.put(meta, kFormatKey, encode_number(kFormat)));
+        if (!found || ByteReader(*found).varint() != kFormat)
+            TRY_VOID(transaction.put(meta, kFormatKey, encode_number(kFormat)));
         return {};
     });
 }

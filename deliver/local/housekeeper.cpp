@@ -63,6 +63,20 @@ void Housekeeper::finish_accounts() {
     }
 }
 
+void Housekeeper::pause() {
+    std::unique_lock lock(mutex_);
+    paused_ = true;
+    wake_.wait(lock, [this] { return !visiting_; });
+}
+
+void Housekeeper::resume() {
+    {
+        const std::lock_guard lock(mutex_);
+        paused_ = false;
+    }
+    wake_.notify_all();
+}
+
 void Housekeeper::changed(AccountId account) {
     const auto at = Clock::now();
     bool wake = false;
@@ -79,31 +93,42 @@ void Housekeeper::changed(AccountId account) {
 void Housekeeper::run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
+        if (paused_) {
+            wake_.wait(lock);
+            continue;
+        }
         const auto next = std::min_element(due_.begin(), due_.end(),
                                            [](const auto& a, const auto& b) { return a.second < b.second; });
         const auto at = Clock::now();
         if (next != due_.end() && next->second <= at) {
             const AccountId account = next->first;
             due_.erase(next);
-            lock.unlock();
-            visit(account);
-            make_room();
-            lock.lock();
+            work(lock, [&] { visit(account); });
         } else if (!round_.empty()) {
             const AccountId account = round_.front();
             round_.pop_front();
-            lock.unlock();
-            look_at(account);
-            lock.lock();
+            work(lock, [&] { look_at(account); });
         } else if (at >= next_round_) {
-            lock.unlock();
-            begin_round();
-            lock.lock();
+            work(lock, [&] { begin_round(); });
+        } else if (at >= next_look_at_disk_) {
+            // By the clock: on a full disk nothing changes any more.
+            next_look_at_disk_ = at + kLookAtDisk;
+            work(lock, [&] { make_room(); });
         } else {
-            const auto until = next == due_.end() ? next_round_ : std::min(next->second, next_round_);
+            auto until = std::min(next_round_, next_look_at_disk_);
+            if (next != due_.end()) until = std::min(until, next->second);
             wake_.wait_until(lock, until);
         }
     }
+}
+
+void Housekeeper::work(std::unique_lock<std::mutex>& lock, store::FunctionRef<void()> task) {
+    visiting_ = true;
+    lock.unlock();
+    task();
+    lock.lock();
+    visiting_ = false;
+    if (paused_) wake_.notify_all();
 }
 
 void Housekeeper::begin_round() {
@@ -131,8 +156,7 @@ void Housekeeper::look_at(AccountId account) {
 
 // Mail that can come is worth more than mail that somebody threw away.
 void Housekeeper::make_room() {
-    if (options_.free_space == 0 || Clock::now() < next_look_at_disk_) return;
-    next_look_at_disk_ = Clock::now() + kLookAtDisk;
+    if (options_.free_space == 0) return;
     std::error_code error;
     const auto space = std::filesystem::space(data_dir_ / "accounts", error);
     if (error || space.available >= options_.free_space) return;

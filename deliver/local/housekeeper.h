@@ -13,6 +13,7 @@
 #include "common/base/ids.h"
 #include "common/commit/engine.h"
 #include "common/store/follower.h"
+#include "common/store/function_ref.h"
 #include "common/store/store.h"
 
 namespace mailstead::deliver {
@@ -36,12 +37,17 @@ public:
     // Lets the step in hand end, and brings accounts that changed a moment ago in line, as far as some seconds
     // suffice. Call it before Engine::stop().
     void stop();
+    // No file is renamed or removed from the return of pause() on until resume(). On a thread that may block.
+    void pause();
+    void resume();
     // From any thread; cheap.
     void changed(AccountId account);
 
 private:
     using Clock = std::chrono::steady_clock;
     void run();
+    // Runs `task` with the lock released, for pause() to wait for.
+    void work(std::unique_lock<std::mutex>& lock, store::FunctionRef<void()> task);
     void visit(AccountId account);
     void keep_sidecar(AccountId account, bool at_once);
     void begin_round();
@@ -64,6 +70,8 @@ private:
     Clock::time_point next_round_;
     Clock::time_point next_look_at_disk_;
     bool stopping_ = false;
+    bool paused_ = false;
+    bool visiting_ = false;
     std::thread thread_;
 };
 

@@ -19,7 +19,9 @@ World::World() {
     EXPECT_TRUE(directory->add_domain(*Domain::parse("example.org"), {}));
     pool_.emplace(2, 100);
     authenticator_.emplace(*directory, *credentials);
-    auth_.emplace(*authenticator_, *pool_);
+    auth_pool_.emplace(runtime::FairPool::Options{.threads = 2});
+    sessions_.emplace(*authenticator_, *pool_);
+    auth_.emplace(*authenticator_, *auth_pool_);
     open_engine();
 }
 
@@ -33,6 +35,8 @@ AccountId World::add_account(std::string_view login, std::uint64_t quota) {
 
 void World::open_engine(std::uint64_t reserved_space) {
     intake_.reset();
+    backup_.reset();
+    housekeeper_.reset();
     removals_.reset();
     reporter_.reset();
     quotas_.reset();
@@ -73,9 +77,14 @@ void World::make_intake(const QueueLimits& limits) {
     quotas_.emplace(*directory, *reader_);
     reporter_.emplace(ReporterParts{root(), "mx.example.org", directory.get(), deposit, limits});
     removals_.emplace(Removals::Parts{&*engine_, &*reader_, directory.get(), recorder_.get(), root()});
+    housekeeper_.emplace(root(), *engine_, *reader_);
+    backup_.emplace(
+        BackupHold::Parts{&*engine_, directory.get(), recorder_.get(), &*housekeeper_, &*removals_});
     IntakeParts parts;
+    parts.backup = &*backup_;
     parts.engine = &*engine_;
     parts.auth = &*auth_;
+    parts.sessions = &*sessions_;
     parts.quotas = &*quotas_;
     parts.directory = directory.get();
     parts.reporter = &*reporter_;

@@ -14,6 +14,7 @@
 #include "common/queue/participant.h"
 #include "common/store/accounts.h"
 #include "deliver/intake/intake.h"
+#include "deliver/local/housekeeper.h"
 #include "tests/unit/kv/temporary_folder.h"
 #include "tests/unit/net/support.h"
 
@@ -94,9 +95,13 @@ private:
     std::optional<Quotas> quotas_;
     std::optional<Reporter> reporter_;
     std::optional<directory::Authenticator> authenticator_;
+    std::optional<runtime::FairPool> auth_pool_;
+    std::optional<SessionHub> sessions_;
     std::optional<AuthService> auth_;
     std::unique_ptr<directory::CredentialsRecorder> recorder_;
     std::optional<Removals> removals_;
+    std::optional<Housekeeper> housekeeper_;
+    std::optional<BackupHold> backup_;
     std::optional<Intake> intake_;
 };
 
