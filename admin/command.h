@@ -74,6 +74,7 @@ CommandGroup status_commands();
 CommandGroup trace_commands();
 CommandGroup domain_commands();
 CommandGroup account_commands();
+CommandGroup session_commands();
 CommandGroup alias_commands();
 CommandGroup dns_commands();
 CommandGroup queue_commands();
@@ -82,6 +83,7 @@ CommandGroup config_commands();
 CommandGroup backup_commands();
 CommandGroup restore_commands();
 CommandGroup rollback_commands();
+CommandGroup verify_commands();
 
 // Parses the command line, runs the command, reports its failure. The exit code.
 int run_cli(const std::vector<CommandGroup>& groups, int argc, const char* const* argv);

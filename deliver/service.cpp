@@ -34,7 +34,6 @@ namespace mailstead::deliver {
 namespace {
 
 constexpr std::size_t kPoolQueue = 10'000;
-constexpr std::size_t kAuthQueue = 256;  // logins that wait for Argon2; beyond it clients hear "later"
 
 QueueLimits limits_of(const settings::Settings& settings) {
     return {settings.relay.retry_lifetime, settings.relay.delay_notice, settings.limits.queue_messages};
@@ -104,7 +103,7 @@ struct Service::Parts {
     std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
     std::optional<runtime::OffloadPool> pool;
-    std::optional<runtime::OffloadPool> auth_pool;
+    std::optional<runtime::FairPool> auth_pool;
     std::optional<ipc::NoticeSender> notices;
 
     store::SharesParticipant shares_participant;
@@ -132,6 +131,7 @@ struct Service::Parts {
     boost::asio::io_context* queue_context = nullptr;
 
     std::unique_ptr<TokenService> tokens;
+    std::optional<SessionHub> sessions;
     std::optional<AuthService> auth;
     std::optional<Intake> intake;
     std::vector<std::unique_ptr<ipc::Server>> servers;  // of each role
@@ -164,7 +164,9 @@ Result<void> Service::Parts::start_engine() {
     engine->add("queue", queue_participant);
     engine->add("ledger", ledger_participant);
     engine->add("shares", shares_participant);
-    housekeeper.emplace(settings.data_dir, *engine, *reader);
+    housekeeper.emplace(
+        settings.data_dir, *engine, *reader,
+        HousekeeperOptions{settings.limits.keep_deleted, settings.limits.free_space});
     if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     TRY(report, engine->start());
     log::info("engine.recovered", {{"was_clean", report.was_clean},
@@ -237,10 +239,12 @@ Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
 
 Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     if (tokens) tokens->start();
-    auth.emplace(*authenticator, *auth_pool, tokens.get());
+    sessions.emplace(*authenticator, *pool);
+    auth.emplace(*authenticator, *auth_pool, tokens.get(), [this] { return sessions->epoch(); });
     IntakeParts parts;
     parts.engine = &*engine;
     parts.auth = &*auth;
+    parts.sessions = &*sessions;
     parts.quotas = &*quotas;
     parts.directory = directory.get();
     parts.reporter = &*reporter;
@@ -274,6 +278,7 @@ Result<void> Service::Parts::listen(net::IoThreads& threads, ipc::Role role, Fil
         return intake->handle(std::move(request), peer);
     };
     auto server = std::make_unique<ipc::Server>(threads, std::move(socket), std::move(options), handle);
+    server->on_gone([this](const ipc::PeerInfo& peer) { intake->forget(peer.connection); });
     server->on_disconnect([this](const ipc::PeerInfo& peer) { intake->forget(peer.connection); });
     servers.push_back(std::move(server));
     return {};
@@ -323,7 +328,7 @@ Result<void> Service::open() {
 Result<void> Service::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     Parts& p = *parts_;
     p.pool.emplace(0, kPoolQueue);
-    p.auth_pool.emplace(0, kAuthQueue);
+    p.auth_pool.emplace(runtime::FairPool::Options());  // an Argon2 run takes 19 MiB: at most 16 at a time
     TRY_VOID(p.start_engine());
     p.quotas.emplace(*p.directory, *p.reader);
     p.reporter.emplace(ReporterParts{p.settings.data_dir, p.settings.hostname.ascii(), p.directory.get(),
@@ -334,6 +339,8 @@ Result<void> Service::start(net::IoThreads& threads, std::vector<FileDescriptor>
 
 void Service::request_stop() {
     for (const auto& server : parts_->servers) server->request_stop();
+    if (parts_->sessions) parts_->sessions->request_stop();
+    if (parts_->auth) parts_->auth->request_stop();
     if (!parts_->queue_context || !parts_->queue_tasks) return;
     boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->request_stop(); });
 }

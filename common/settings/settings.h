@@ -135,6 +135,8 @@ struct Limits {
     std::uint32_t queue_messages = 0;
     // Bytes that stay free on the data folder's disk: below, mail is answered with "later".
     std::uint64_t free_space = 0;
+    // How long expunged messages are kept. Zero: not at all.
+    Seconds keep_deleted{0};
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 

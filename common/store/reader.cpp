@@ -5,6 +5,8 @@
 #include <unordered_map>
 
 #include "common/store/index.h"
+#include "common/store/index_check.h"
+#include "common/store/rebuild.h"
 
 namespace mailstead::store {
 
@@ -30,6 +32,7 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
     const std::filesystem::path directory = options.root / maildir::index_path(account);
     std::error_code error;
     if (!std::filesystem::exists(directory / "data.mdb", error)) {
+        if (had_index(options.root, account)) return Failure(Fault::damaged, std::string(kLostIndex));
         return Failure(Fault::non_existent, "the account has no mailboxes yet");
     }
     auto index = std::make_shared<Index>();
@@ -46,7 +49,7 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
         index->db = *databases;
     }
     TRY(transaction, index->env->read());
-    TRY(exists, check_format(transaction, index->db));
+    TRY(exists, check_index(transaction, index->db, account));
     if (!exists) return Failure(Fault::non_existent, "the account has no mailboxes yet");
     return index;
 }
