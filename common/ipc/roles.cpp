@@ -35,6 +35,7 @@ constexpr Rule kRequests[] = {
     {MessageType::apply_change, kImapd | kAdmin}, {MessageType::ledger_line, kSmtpd | kImapd},
     {MessageType::queue_command, kAdmin},         {MessageType::status_question, kAdmin},
     {MessageType::account_gone, kAdmin},          {MessageType::hold_command, kAdmin},
+    {MessageType::undelete_messages, kAdmin},
 };
 
 Error failure(const std::string& doing, const std::filesystem::path& file) {
