@@ -170,6 +170,7 @@ Outcome<> run_passwd(const Arguments& arguments) {
     TRY(password, read_new_password(arguments, desk.account.login.unicode()));
     TRY_VOID(desk.credentials->set_password(desk.account.id, password));
     print("The password of " + desk.account.login.unicode() + " is changed\n");
+    end_revoked_sessions(desk.settings, desk.account.id);
     return {};
 }
 
@@ -214,6 +215,7 @@ Outcome<> run_set(const Arguments& arguments) {
         TRY_VOID(desk.editor->set_hidden_capabilities(account.id, hidden));
     }
     print("Changed " + account.login.unicode() + '\n');
+    if (arguments.has("--lock")) end_revoked_sessions(desk.settings, account.id);
     return {};
 }
 
@@ -249,6 +251,7 @@ Outcome<> run_app_password(const Arguments& arguments) {
         return Failure(EX_DATAERR, "there is no app password \"" + name +
                                        "\"; `... app-password ADDRESS list` shows all");
     print("Removed the app password \"" + name + "\"\n");
+    end_revoked_sessions(desk.settings, desk.account.id);
     return {};
 }
 
@@ -281,7 +284,7 @@ CommandGroup account_commands() {
               "Remove an account; its mail stays",
               {{"ADDRESS", Takes::one, "The account's address, or the number of one that was removed"},
                {"--delete-mail", Takes::flag, "Delete its mail as well, some days later"},
-               {"--after", Takes::option, "How much later: 7 days (default), 12 hours, 0"}},
+               {"--after", Takes::option, "How much later: 12 hours, 0; without it limits.keep_deleted"}},
               &run_account_remove},
              {"account undelete",
               "Bring a removed account back; or what an account deleted",

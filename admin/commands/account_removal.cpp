@@ -18,12 +18,11 @@ namespace {
 using directory::Account;
 using directory::RemovedAccount;
 
-constexpr Seconds kKeepDeleted = std::chrono::days(7);
 constexpr std::uint64_t kLongestKept = 100 * 366 * 86'400ull;  // seconds; what a date still holds
 
 // When mail is deleted that --delete-mail was said of.
-Outcome<Time> deletion_time(const Arguments& arguments) {
-    if (!arguments.has("--after")) return now() + kKeepDeleted;
+Outcome<Time> deletion_time(const settings::Settings& settings, const Arguments& arguments) {
+    if (!arguments.has("--after")) return now() + settings.limits.keep_deleted;
     const auto seconds = settings::parse_duration(arguments.one("--after"));
     if (!seconds || *seconds > kLongestKept)
         return Failure(EX_DATAERR, "\"" + text::quote_for_log(arguments.one("--after")) +
@@ -80,19 +79,21 @@ Outcome<> run_account_remove(const Arguments& arguments) {
     const bool deletes = arguments.has("--delete-mail");
     if (arguments.has("--after") && !deletes) return Failure(EX_USAGE, "--after belongs to --delete-mail");
     std::optional<Time> delete_at;
+    TRY(settings, load_settings(arguments));
     if (deletes) {
-        TRY(at, deletion_time(arguments));
+        TRY(at, deletion_time(settings, arguments));
         delete_at = at;
     }
-    TRY(settings, load_settings(arguments));
     TRY(editor, open_editor(settings));
     auto account = find_account(*editor, arguments.one("ADDRESS"));
     if (account) {
         TRY(dangling, editor->remove_account(account->id, delete_at));
         print("Removed " + account->login.unicode() + " (account " + std::to_string(account->id.value) +
               ")\n");
+        end_revoked_sessions(settings, account->id);
         for (const std::string& what : dangling)
             print("It still leads to the removed account: " + what + '\n');
+        end_revoked_sessions(settings, account->id);
         return tell_of_mail(settings, *editor, account->id, delete_at);
     }
     // One that was removed before, and whose mail is not wanted any more.
