@@ -250,6 +250,7 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<F
     parts.directory = directory.get();
     parts.reporter = &*reporter;
     parts.removals = &*removals;
+    parts.data_dir = settings.data_dir;
     parts.backup = &*backup_hold;
     parts.shares = &*shares;
     parts.queue = &*queue_reader;
