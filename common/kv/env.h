@@ -194,7 +194,8 @@ class Env {
 public:
     // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0700). Opening a directory which
     // this process has open already gives the same environment again (LMDB forbids opening it twice):
-    // `reader` takes what is there, any other access must match.
+    // `reader` takes what is there, any other access must match. When its files were replaced meanwhile, the
+    // new ones are opened, and whoever holds the old ones keeps them.
     static Result<std::shared_ptr<Env>> open(const std::filesystem::path& directory,
                                              const EnvOptions& options);
     ~Env();
@@ -231,6 +232,9 @@ public:
     // The meta pages as the kernel has them now. Only while no write transaction commits.
     Result<MetaPages> read_meta_pages() const;
 
+    // Writes the newest snapshot to an open, empty file, without the pages that are free.
+    Result<void> copy_to(int fd) const;
+
     // fdatasync of the data file.
     Result<void> sync();
     // Frees the slots of readers whose process is gone.
@@ -240,6 +244,9 @@ public:
     // and open it again.
     bool is_broken() const;
 
+    // Whether the data file in the folder is another one by now, or none. One system call.
+    bool is_replaced() const;
+
     const std::filesystem::path& directory() const;
     Access access() const;
 
@@ -247,6 +254,12 @@ private:
     explicit Env(std::shared_ptr<EnvState> state) : state_(std::move(state)) {}
     std::shared_ptr<EnvState> state_;
 };
+
+// Whether the data file in `directory` can be what LMDB wrote: meta pages of our version, and as many bytes
+// as they speak of. Damage is an Error with Fault::damaged. Reads two blocks; opens nothing.
+Result<void> check_file(const std::filesystem::path& directory);
+// The same of a data file by any name.
+Result<void> check_data_file(const std::filesystem::path& file);
 
 // Puts meta pages back into a data file that nobody has open, creating directory and file when missing: the
 // next open sees the snapshot they name. The pages that this snapshot reaches must be in the file (see Pin).

@@ -1,6 +1,8 @@
 // LMDB 0.9's data file starts with two meta pages; commits write them in turn, and opening takes the one with
 // the higher transaction number. Putting both back therefore returns the file to the snapshot they name.
+#include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -23,6 +25,7 @@ constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kPageSizeAt =
     kPageHeader + 24;  // after magic, version, address, map size: first field of the free list's record
+constexpr std::size_t kLastPageAt = kPageHeader + 120;  // after two records of 48 bytes
 constexpr std::size_t kUsed = kPageHeader + 136;
 
 template <class Number>
@@ -62,6 +65,32 @@ Result<MetaPages> Env::read_meta_pages() const {
             return permanent_error("lmdb: meta pages not understood");
     }
     return pages;
+}
+
+Result<void> check_file(const std::filesystem::path& directory) {
+    return check_data_file(directory / "data.mdb");
+}
+
+Result<void> check_data_file(const std::filesystem::path& path) {
+    const std::string file = path.string();
+    const auto damaged = [&](const char* why) {
+        return permanent_error(file + " is damaged: " + why, Fault::damaged);
+    };
+    const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return errno == ENOENT ? damaged("it is not there") : transient_error("cannot open " + file);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) return transient_error("cannot read " + file);
+    std::string page(kUsed, '\0');
+    if (::pread(fd.get(), page.data(), kUsed, 0) != static_cast<ssize_t>(kUsed)) return damaged("cut short");
+    const std::size_t page_size = meta_page_size(page);
+    if (page_size == 0) return damaged("its first page is none of LMDB's");
+    std::uint64_t last = number_at<std::uint64_t>(page, kLastPageAt);
+    if (::pread(fd.get(), page.data(), kUsed, static_cast<off_t>(page_size)) != static_cast<ssize_t>(kUsed))
+        return damaged("cut short");
+    if (meta_page_size(page) != page_size) return damaged("its second page is none of LMDB's");
+    last = std::max(last, number_at<std::uint64_t>(page, kLastPageAt));
+    if (static_cast<std::uint64_t>(info.st_size) / page_size <= last) return damaged("cut short");
+    return {};
 }
 
 Result<void> restore_meta_pages(const std::filesystem::path& directory, const MetaPages& pages) {
