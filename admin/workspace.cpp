@@ -1,5 +1,6 @@
 #include "admin/workspace.h"
 
+#include <cstdio>
 #include <unistd.h>
 
 #include "common/base/text.h"
@@ -24,6 +25,10 @@ Outcome<> check_access(const std::filesystem::path& folder) {
     return {};
 }
 
+void warn_of_restoring(std::string_view what) {
+    std::fprintf(stderr, "mailstead: warning: %s\n", std::string(what).c_str());
+}
+
 }  // namespace
 
 Outcome<settings::Settings> load_settings(const Arguments& arguments) {
@@ -34,14 +39,14 @@ Outcome<settings::Settings> load_settings(const Arguments& arguments) {
 
 Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings& settings) {
     TRY_VOID(check_access(settings.data_dir / "directory"));
-    TRY(editor, directory::edit_directory(settings.data_dir));
+    TRY(editor, directory::edit_directory(settings.data_dir, warn_of_restoring));
     return editor;
 }
 
 Outcome<std::unique_ptr<directory::CredentialsEditor>> open_credentials_editor(
     const settings::Settings& settings) {
     TRY_VOID(check_access(settings.data_dir / "credentials"));
-    TRY(editor, directory::edit_credentials(settings.data_dir));
+    TRY(editor, directory::edit_credentials(settings.data_dir, warn_of_restoring));
     return editor;
 }
 
