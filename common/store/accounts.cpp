@@ -91,10 +91,27 @@ std::optional<AccountId> parse_id(std::string_view name) {
     return AccountId(*number);
 }
 
+// Whether there is a file or a mailbox other than INBOX in the account's Maildir: then it has had an index.
+bool holds_mail(const std::filesystem::path& data_dir, AccountId account) {
+    const std::string mail = (data_dir / maildir::mail_path(account)).string();
+    bool found = false;
+    const auto look = [&found](std::string_view name) {
+        found = found || name.front() != '.';
+        return !found;
+    };
+    for (const char* folder : {"/cur", "/new"}) maildir::list_directory(mail + folder, look);
+    if (found) return true;
+    maildir::list_directory(mail, [&found](std::string_view name) {
+        found = found || (name.front() == '.' && maildir::mailbox_of(name));
+        return !found;
+    });
+    return found;
+}
+
 }  // namespace
 
-Accounts::Accounts(std::function<void(std::string_view)> log)
-    : log_(std::move(log)), memory_(std::make_shared<Memory>()) {}
+Accounts::Accounts(std::function<void(std::string_view)> log, std::filesystem::path data_dir)
+    : log_(std::move(log)), data_dir_(std::move(data_dir)), memory_(std::make_shared<Memory>()) {}
 Accounts::~Accounts() = default;
 
 Accounts::Changed Accounts::take_changed(AccountId account) {
@@ -107,6 +124,7 @@ Result<commit::EnvironmentPlace> Accounts::locate(std::string_view name) {
     commit::EnvironmentPlace place;
     place.directory = maildir::index_path(*id);
     place.options = index_options(kv::Access::engine_writer);
+    place.must_exist = !data_dir_.empty() && holds_mail(data_dir_, *id);
     return place;
 }
 

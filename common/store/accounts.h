@@ -20,7 +20,8 @@ class Accounts final : public commit::Participant {
 public:
     // `log` takes one line about what an operator should know (an index migrated, or damaged and waiting for
     // a rebuild).
-    explicit Accounts(std::function<void(std::string_view)> log = {});
+    // With the data folder it knows an index that was lost from one that was never there.
+    explicit Accounts(std::function<void(std::string_view)> log = {}, std::filesystem::path data_dir = {});
     ~Accounts() override;
 
     Result<commit::EnvironmentPlace> locate(std::string_view name) override;
@@ -39,6 +40,7 @@ public:
 
 private:
     std::function<void(std::string_view)> log_;
+    std::filesystem::path data_dir_;
     std::shared_ptr<Memory> memory_;
 };
 
