@@ -20,6 +20,7 @@
 #include "deliver/intake/message_bytes.h"
 #include "deliver/local/deposit.h"
 #include "deliver/queue/outbound_queue.h"
+#include "deliver/repair/repairer.h"
 #include "deliver/report/report.h"
 
 namespace mailstead::deliver {
@@ -33,9 +34,18 @@ struct IntakeParts {
     store::Reader* reader = nullptr;
     const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
+    Repairer* repairer = nullptr;  // nullptr: nothing is repaired (tests)
     runtime::OffloadPool* pool = nullptr;
     std::filesystem::path data_dir;
     QueueLimits limits;
+};
+
+// The transaction for one message: deposits, a queue entry for remote recipients, the ledger's lines. What it
+// means for the sender is judged by `answer_for`.
+struct Acceptance {
+    commit::Transaction transaction;
+    bool for_one_mailbox = false;         // and nobody else
+    std::optional<std::size_t> enqueued;  // the part that queues
 };
 
 // Thread-safe: requests of one connection run on that connection's thread.
@@ -51,8 +61,12 @@ public:
 private:
     net::Task<ipc::Message> deliver(ipc::Message request);
     net::Task<ipc::DeliverAnswer> take(ipc::DeliverMessage message, FileDescriptor file);
+    net::Task<commit::Outcome> commit_message(const ipc::DeliverMessage& message, const std::string& cache,
+                                              commit::MessageFile file, Acceptance& acceptance);
+    net::Task<ipc::Message> note_damage(ipc::Message request);
     net::Task<ipc::Message> apply_change(ipc::Message request);
     net::Task<ipc::ChangeAnswer> apply(AccountId account, store::Change change, ipc::Descriptors files);
+    ipc::ChangeAnswer refused(AccountId account, const Error& error) const;
     net::Task<ipc::ChangeAnswer> set_quota(AccountId account, store::Change change);
     net::Task<ipc::Message> authenticate(ipc::Message request, std::uint64_t connection);
     net::Task<ipc::Message> command_queue(ipc::Message request);
@@ -65,18 +79,14 @@ private:
     net::Task<Result<std::string>> fetch_cache_of(std::shared_ptr<MessageBytes> bytes);
 
     IntakeParts parts_;
-    std::atomic<bool> ledger_fails_{false};  // said so, and no line was written since
+    std::atomic<bool> ledger_fails_{false};      // said so, and no line was written since
+    std::atomic<std::uint64_t> lost_bodies_{0};  // messages whose file imapd missed, since the start
 };
 
-// The transaction for one message: deposits, a queue entry for remote recipients, the ledger's lines. What it
-// means for the sender is judged by `answer_for`.
-struct Acceptance {
-    commit::Transaction transaction;
-    bool for_one_mailbox = false;         // and nobody else
-    std::optional<std::size_t> enqueued;  // the part that queues
-};
+// Of a message for one mailbox: whether it may wait in the queue when the mailbox does not take it now.
+enum class Lone : std::uint8_t { is_refused, waits };
 Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_cache, Quotas* quotas,
-                  const QueueLimits& limits);
+                  const QueueLimits& limits, Lone lone = Lone::is_refused);
 ipc::DeliverAnswer answer_for(const Acceptance& acceptance, const commit::Outcome& outcome);
 
 }  // namespace mailstead::deliver

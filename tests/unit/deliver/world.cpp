@@ -57,7 +57,7 @@ void World::open_engine(std::uint64_t reserved_space) {
     touch.parts.push_back(ledger::part({}));
     touch.parts.push_back(part(store::NoteShare{}));
     engine_->submit_and_wait(std::move(touch));
-    queue_reader_.emplace(queue::QueueReader::open(root()).value());
+    queue_reader_.emplace(root());
     shares_.emplace(root());
     make_intake({});
 }
