@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <future>
 
+#include "common/net/event.h"
 #include "common/queue/change.h"
 #include "common/runtime/log.h"
 #include "common/store/fetch_cache.h"
