@@ -12,15 +12,11 @@ namespace {
 
 constexpr net::Timeout kPatience = std::chrono::seconds(30);
 
-std::string socket_path(const settings::Settings& settings) {
-    return (settings.data_dir / "run" / "deliver.sock").string();
-}
-
 template <class Question>
 Result<typename Question::Answer> ask_deliver(const settings::Settings& settings, const Question& question) {
     using Answer = Result<typename Question::Answer>;
     boost::asio::io_context context(1);
-    ipc::Client client(context, {socket_path(settings), "mailstead"});
+    ipc::Client client(context, ipc::deliver_client(settings.data_dir, ipc::Role::admin));
     std::optional<Answer> answer;
     boost::asio::co_spawn(context, ipc::ask(client, question, {}, kPatience),
                           [&](const std::exception_ptr& thrown, Answer given) {
@@ -35,8 +31,8 @@ Result<typename Question::Answer> ask_deliver(const settings::Settings& settings
 }
 
 Failure unavailable(const Error& error) {
-    return Failure(EX_UNAVAILABLE, "deliver does not answer (" + error.what +
-                                       "): is it running? `mailstead serve` starts all daemons");
+    return Failure(EX_UNAVAILABLE,
+                   "deliver does not answer (" + error.what + "); `mailstead status` says what runs");
 }
 
 }  // namespace

@@ -109,8 +109,8 @@ std::filesystem::path as_written(const Installation& installation, const std::fi
 }  // namespace
 
 Installation Installation::local(const std::filesystem::path& folder, const Domain& hostname) {
-    return {Purpose::local,     folder / "mailstead.toml", folder / "data", folder / "fullchain.pem",
-            folder / "key.pem", folder / "ca.pem",         hostname,        ""};
+    return {Purpose::local,         folder / "mailstead.toml", folder / "data", folder / "tls/fullchain.pem",
+            folder / "tls/key.pem", folder / "ca.pem",         hostname,        ""};
 }
 
 Installation Installation::production(const Domain& hostname) {

@@ -1,6 +1,8 @@
 // mailstead-deliver: the only writer. Mailboxes, queue and ledger; the proofs of logins; mail to other
 // servers.
+#include "common/ipc/roles.h"
 #include "common/runtime/daemon.h"
+#include "common/runtime/ownership.h"
 #include "deliver/service.h"
 
 namespace mailstead::deliver {
@@ -14,7 +16,12 @@ public:
         TRY(loaded, runtime::load_settings(settings_file));
         settings_ = std::move(loaded);
         runtime::Plan plan = runtime::plan_of(settings_);
-        plan.unix_sockets = {{.path = settings_.data_dir / "run/deliver.sock", .mode = 0600}};
+        plan.lock = runtime::owner_lock(settings_.data_dir);
+        plan.folders = {settings_.data_dir / "run"};
+        for (const ipc::Role role : ipc::kRoles) {
+            plan.folders.push_back(ipc::run_folder(settings_.data_dir, role));
+            plan.unix_sockets.push_back({.path = ipc::socket_path(settings_.data_dir, role), .mode = 0600});
+        }
         plan.sandbox.internet = true;  // other people's servers, the DNS
         plan.sandbox.links_files = true;
         plan.sandbox.paths = {
@@ -36,7 +43,7 @@ public:
         return service_->open();
     }
     Result<void> start(net::IoThreads& threads, runtime::Sockets sockets) override {
-        return service_->start(threads, std::move(sockets.unix_sockets.front()));
+        return service_->start(threads, std::move(sockets.unix_sockets));
     }
     void request_stop() override { service_->request_stop(); }
     bool wait_idle(std::chrono::milliseconds at_most) override { return service_->wait_idle(at_most); }

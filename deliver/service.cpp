@@ -1,5 +1,6 @@
 #include "deliver/service.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -23,6 +24,7 @@
 #include "common/store/shares.h"
 #include "deliver/intake/intake.h"
 #include "deliver/local/housekeeper.h"
+#include "deliver/local/removals.h"
 #include "deliver/local/sharing.h"
 #include "deliver/local/text_indexer.h"
 #include "deliver/queue/runner.h"
@@ -105,7 +107,9 @@ struct Service::Parts {
     Result<void> begin_environments();
     Result<void> start_engine();
     Result<void> start_queue(net::IoThreads& threads);
-    Result<void> start_intake(net::IoThreads& threads, FileDescriptor socket);
+    Result<void> start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
+    Result<void> listen(net::IoThreads& threads, ipc::Role role, FileDescriptor socket);
+    std::uint64_t refusals() const;
 
     const settings::Settings& settings;
     std::unique_ptr<directory::Editor> directory;
@@ -126,6 +130,7 @@ struct Service::Parts {
     std::optional<Repairer> repairer;
     std::optional<Housekeeper> housekeeper;
     std::optional<TextIndexer> text_indexer;
+    std::optional<Removals> removals;
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
 
@@ -141,13 +146,14 @@ struct Service::Parts {
     std::unique_ptr<TokenService> tokens;
     std::optional<AuthService> auth;
     std::optional<Intake> intake;
-    std::optional<ipc::Server> server;
+    std::vector<std::unique_ptr<ipc::Server>> servers;  // of each role
 };
 
 // On the committer's thread, after each batch.
 void Service::Parts::committed(std::span<const std::string> environments) {
     std::vector<ipc::ChangeNotice> changed;
     for (const std::string& environment : environments) {
+        if (repairer) repairer->committed(environment);
         const auto account = store::account_of(environment);
         if (!account) continue;
         auto what = accounts.take_changed(*account);
@@ -161,7 +167,7 @@ void Service::Parts::committed(std::span<const std::string> environments) {
 Result<void> Service::Parts::start_engine() {
     commit::EngineOptions options = engine_options(settings);
     options.on_committed = [this](std::span<const std::string> environments) { committed(environments); };
-    notices.emplace((settings.data_dir / "run/imapd.notify").string());
+    notices.emplace((ipc::run_folder(settings.data_dir, ipc::Role::imapd) / "notify").string());
     store::ReaderOptions beside;
     beside.root = settings.data_dir;
     beside.beside_engine = true;
@@ -181,16 +187,20 @@ Result<void> Service::Parts::start_engine() {
     std::error_code error;
     const bool shares_were_there = std::filesystem::exists(settings.data_dir / "shares/data.mdb", error);
     TRY(report, engine->start());
-    log::info("engine.recovered", {{"power_was_cut", report.power_was_cut},
+    log::info("engine.recovered", {{"was_clean", report.was_clean},
                                    {"batches", report.batches_found},
                                    {"applied", report.changes_applied},
-                                   {"files_restored", report.files_restored}});
+                                   {"files_restored", report.files_restored},
+                                   {"set_aside", report.set_aside.size()}});
     TRY_VOID(begin_environments());
     if (!shares_were_there) repairer->rebuild_shares();
     // Readers that knew the indexes before this start may hold files that are no longer there.
     notices->send_started();
     repairer->start();
     housekeeper->start();
+    removals.emplace(
+        Removals::Parts{&*engine, &*reader, directory.get(), credentials.get(), settings.data_dir});
+    removals->start();
     if (text_indexer) text_indexer->start();
     return {};
 }
@@ -283,7 +293,7 @@ Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
     return {};
 }
 
-Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescriptor socket) {
+Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     if (tokens) tokens->start();
     auth.emplace(*authenticator, *auth_pool, tokens.get());
     IntakeParts parts;
@@ -292,33 +302,52 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, FileDescripto
     parts.quotas = &*quotas;
     parts.directory = directory.get();
     parts.reporter = &*reporter;
-    parts.reader = &*reader;
+    parts.removals = &*removals;
     parts.shares = &*shares;
     parts.queue = &*queue_reader;
     parts.repairer = &*repairer;
     parts.pool = &*pool;
     parts.data_dir = settings.data_dir;
     parts.limits = limits_of(settings);
-    intake.emplace(std::move(parts));
+    parts.refusals = [this] { return refusals(); };
+    // Beside the trace fields that smtpd puts on top.
+    constexpr std::uint64_t kTraceFields = 1 << 20;
+    TRY(places, MessageBytes::Places::open(settings.data_dir, settings.limits.message_size + kTraceFields));
+    intake.emplace(std::move(parts), std::move(places));
+    for (const ipc::Role role : ipc::kRoles)
+        TRY_VOID(listen(threads, role, std::move(sockets.at(static_cast<std::size_t>(role)))));
+    for (const auto& server : servers) server->start();
+    return {};
+}
 
+Result<void> Service::Parts::listen(net::IoThreads& threads, ipc::Role role, FileDescriptor socket) {
     ipc::ServerOptions options;
     options.program = "deliver";
+    options.role = role;
+    TRY(key, ipc::make_key(settings.data_dir, role));
+    options.key = std::move(key);
     options.limits.max_frame = std::size_t{8} << 20;  // changes name message sets of any shape
     options.on_problem = [](std::string_view problem) { log::warning("ipc.problem", {{"what", problem}}); };
-    server.emplace(threads, std::move(socket), std::move(options),
-                   [this](ipc::Message request, const ipc::PeerInfo& peer) {
-                       return intake->handle(std::move(request), peer.connection);
-                   });
+    auto handle = [this](ipc::Message request, const ipc::PeerInfo& peer) {
+        return intake->handle(std::move(request), peer);
+    };
+    auto server = std::make_unique<ipc::Server>(threads, std::move(socket), std::move(options), handle);
     server->on_disconnect([this](const ipc::PeerInfo& peer) { intake->forget(peer.connection); });
-    server->start();
+    servers.push_back(std::move(server));
     return {};
+}
+
+std::uint64_t Service::Parts::refusals() const {
+    std::uint64_t sum = 0;
+    for (const auto& server : servers) sum += server->refusals();
+    return sum;
 }
 
 Service::Service(const settings::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
 Service::~Service() = default;
 
 Result<void> Service::open() {
-    for (const char* folder : {"accounts", "shares", "queue", "ledger", "spool", "journal", "run"}) {
+    for (const char* folder : {"accounts", "shares", "queue", "ledger", "spool", "journal"}) {
         std::error_code error;
         std::filesystem::create_directories(parts_->settings.data_dir / folder, error);
         if (error)
@@ -349,7 +378,7 @@ Result<void> Service::open() {
     return {};
 }
 
-Result<void> Service::start(net::IoThreads& threads, FileDescriptor socket) {
+Result<void> Service::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     Parts& p = *parts_;
     p.pool.emplace(0, kPoolQueue);
     p.auth_pool.emplace(0, kAuthQueue);
@@ -358,25 +387,29 @@ Result<void> Service::start(net::IoThreads& threads, FileDescriptor socket) {
     p.reporter.emplace(ReporterParts{p.settings.data_dir, p.settings.hostname.ascii(), p.directory.get(),
                                      deposit_for_recipient, limits_of(p.settings)});
     TRY_VOID(p.start_queue(threads));
-    return p.start_intake(threads, std::move(socket));
+    return p.start_intake(threads, std::move(sockets));
 }
 
 void Service::request_stop() {
-    if (parts_->server) parts_->server->request_stop();
+    for (const auto& server : parts_->servers) server->request_stop();
     if (!parts_->queue_context || !parts_->queue_tasks) return;
     boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->request_stop(); });
 }
 
 bool Service::wait_idle(std::chrono::milliseconds at_most) {
     const auto until = std::chrono::steady_clock::now() + at_most;
-    if (parts_->server && !parts_->server->wait_idle(at_most)) return false;
+    for (const auto& server : parts_->servers) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        if (!server->wait_idle(std::max(left, std::chrono::milliseconds(0)))) return false;
+    }
     if (!parts_->queue_tasks) return true;
     // Attempts in hand come to their end, so that nothing which a remote took is sent to it again.
     return parts_->queue_ended.wait_until(until) == std::future_status::ready;
 }
 
 void Service::abort() {
-    if (parts_->server) parts_->server->abort();
+    for (const auto& server : parts_->servers) server->abort();
     if (parts_->queue_context && parts_->queue_tasks) {
         boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->abort(); });
     }
@@ -385,6 +418,7 @@ void Service::abort() {
 void Service::close() {
     if (parts_->text_indexer) parts_->text_indexer->stop();
     if (parts_->repairer) parts_->repairer->stop();
+    if (parts_->removals) parts_->removals->stop();
     if (parts_->housekeeper) parts_->housekeeper->stop();
     if (parts_->engine) parts_->engine->stop();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "common/net/io_threads.h"
 #include "common/runtime/daemon.h"
@@ -16,8 +17,8 @@ public:
 
     // Before the sandbox: folders, directory, credentials.
     Result<void> open();
-    // Recovers the journal, then serves on `socket`.
-    Result<void> start(net::IoThreads& threads, FileDescriptor socket);
+    // Recovers the journal, then serves on `sockets`, one for each of ipc::kRoles in order.
+    Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
     void request_stop();
     bool wait_idle(std::chrono::milliseconds at_most);
     void abort();

@@ -3,10 +3,12 @@
 #include <memory>
 
 #include "common/commit/file_layer.h"
+#include "common/ipc/roles.h"
 #include "common/kv/fault_guard.h"
 #include "common/mime/charset.h"
 #include "common/runtime/daemon.h"
 #include "common/runtime/log.h"
+#include "common/runtime/ownership.h"
 #include "common/runtime/server_tls.h"
 #include "imapd/session/server.h"
 
@@ -22,7 +24,8 @@ public:
         settings_ = std::move(loaded);
         runtime::Plan plan = runtime::plan_of(settings_);
         TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
-        plan.unix_sockets.push_back({.path = data("run/imapd.notify"), .mode = 0600, .datagram = true});
+        plan.lock = run_folder() / "lock";
+        plan.unix_sockets.push_back({.path = run_folder() / "notify", .mode = 0600, .datagram = true});
         // A session has its socket and two files of its account's index; FETCH opens some dozens at a time.
         plan.max_open_files = std::size_t{settings_.limits.connections} * 3 + 4096;
         // Mailboxes and the directory are read; only LMDB's lock files are written, and nameless files for
@@ -32,7 +35,8 @@ public:
                               {.path = data("shares"), .access = runtime::Access::update},
                               {.path = data("journal"), .access = runtime::Access::read},
                               {.path = data("spool"), .access = runtime::Access::temporary},
-                              {.path = data("run"), .access = runtime::Access::read}};
+                              // The key to deliver.
+                              {.path = run_folder(), .access = runtime::Access::read}};
         runtime::add_certificates(plan, settings_.tls);
         return plan;
     }
@@ -45,7 +49,7 @@ public:
 
     Result<void> open() override {
         mime::preload_charsets();
-        const std::filesystem::path record = data("run/faults.imapd");
+        const std::filesystem::path record = run_folder() / "faults";
         auto faults = kv::read_faults(record);
         auto guarded = kv::write_faults(record, {});
         if (guarded) guarded = kv::guard_faults(record);
@@ -69,6 +73,7 @@ public:
 
 private:
     std::string data(const std::string& below) const { return settings_.data_dir / below; }
+    std::filesystem::path run_folder() const { return ipc::run_folder(settings_.data_dir, ipc::Role::imapd); }
 
     settings::Settings settings_;
     runtime::ServerTls tls_;

@@ -3,7 +3,10 @@
 #include <memory>
 
 #include "common/directory/directory.h"
+#include "common/ipc/roles.h"
+#include "common/runtime/addresses.h"
 #include "common/runtime/daemon.h"
+#include "common/runtime/ownership.h"
 #include "common/runtime/server_tls.h"
 #include "smtpd/session/server.h"
 
@@ -19,11 +22,16 @@ public:
         settings_ = std::move(loaded);
         runtime::Plan plan = runtime::plan_of(settings_);
         TRY_VOID(runtime::add_listeners(plan, our_listeners(settings_)));
+        plan.lock = run_folder() / "lock";
         // A session has its socket and its message's file, and may ask the DNS.
         plan.max_open_files = std::size_t{settings_.limits.connections} * 3 + 1024;
         plan.sandbox.internet = true;  // the DNS
+        plan.sandbox.tcp_ports = {53};
+        TRY(servers, runtime::addresses_of(settings_.dns.servers));
+        for (const net::SocketAddress& server : servers) plan.sandbox.tcp_ports.push_back(server.port);
         plan.sandbox.paths = {{.path = data("spool"), .access = runtime::Access::temporary},
-                              {.path = data("run"), .access = runtime::Access::read},
+                              // The key to deliver.
+                              {.path = run_folder(), .access = runtime::Access::read},
                               {.path = "/etc", .access = runtime::Access::read}};  // resolv.conf and hosts
         runtime::add_certificates(plan, settings_.tls);
         return plan;
@@ -40,7 +48,7 @@ public:
     }
 
     Result<void> start(net::IoThreads& threads, runtime::Sockets sockets) override {
-        return server_->start(threads, std::move(sockets.tcp), data("run/deliver.sock"));
+        return server_->start(threads, std::move(sockets.tcp));
     }
 
     void reload() override { tls_.reload(); }
@@ -51,6 +59,7 @@ public:
 
 private:
     std::string data(const std::string& below) const { return settings_.data_dir / below; }
+    std::filesystem::path run_folder() const { return ipc::run_folder(settings_.data_dir, ipc::Role::smtpd); }
 
     settings::Settings settings_;
     runtime::ServerTls tls_;

@@ -1,7 +1,7 @@
 // `mailstead account`.
 #include <unistd.h>
 
-#include "admin/deliver_link.h"
+#include "admin/commands/account_removal.h"
 #include "admin/output.h"
 #include "admin/password.h"
 #include "admin/workspace.h"
@@ -88,7 +88,7 @@ Outcome<> run_add(const Arguments& arguments) {
     TRY(id, editor->add_account({address, name, limits, hidden}));
     if (auto set = credentials->set_password(id, password); !set) {
         // Nobody could log in, and the address would be taken.
-        static_cast<void>(editor->remove_account(id));
+        if (editor->remove_account(id, {})) static_cast<void>(editor->forget_removed(id));
         return Failure(set.error());
     }
     print("Added " + address.unicode() + " (account " + std::to_string(id.value) + ")\n");
@@ -96,6 +96,7 @@ Outcome<> run_add(const Arguments& arguments) {
 }
 
 Outcome<> run_list(const Arguments& arguments) {
+    if (arguments.has("--removed")) return list_removed_accounts(arguments);
     TRY(format, format_of(arguments));
     TRY(settings, load_settings(arguments));
     TRY(editor, open_editor(settings));
@@ -161,30 +162,6 @@ Outcome<> run_show(const Arguments& arguments) {
                   {"hidden_capabilities", account.hidden_capabilities},
                   {"folder", folder_of(desk.settings, account.id)}},
                  format);
-    return {};
-}
-
-Outcome<> run_remove(const Arguments& arguments) {
-    TRY(desk, open_desk(arguments));
-    const AccountId id = desk.account.id;
-    TRY(dangling, desk.editor->remove_account(id));
-    TRY_VOID(desk.credentials->remove_account(id));
-    TRY_VOID(announce_removal(desk.settings, id));
-    print("Removed " + desk.account.login.unicode() + '\n');
-    for (const std::string& what : dangling) print("It still leads to the removed account: " + what + '\n');
-    const std::filesystem::path folder = folder_of(desk.settings, id);
-    std::error_code error;
-    if (!std::filesystem::exists(folder, error)) return {};
-    if (!arguments.has("--delete-mail")) {
-        print("Its mail is still in " + folder.string() +
-              "; delete that folder when it is not wanted any more\n");
-        return {};
-    }
-    std::filesystem::remove_all(folder, error);
-    if (error)
-        return Failure(EX_IOERR,
-                       "its mail in " + folder.string() + " could not be deleted: " + error.message());
-    print("Its mail is deleted\n");
     return {};
 }
 
@@ -295,12 +272,22 @@ CommandGroup account_commands() {
                hide,
                kPasswordStdin},
               &run_add},
-             {"account list", "List the accounts", {kFormat}, &run_list},
+             {"account list",
+              "List the accounts",
+              {{"--removed", Takes::flag, "Those that were removed and can come back"}, kFormat},
+              &run_list},
              {"account show", "Show an account", {address, kFormat}, &run_show},
              {"account remove",
-              "Remove an account; its mail stays on the disk",
-              {address, {"--delete-mail", Takes::flag, "Delete its mail as well"}},
-              &run_remove},
+              "Remove an account; its mail stays",
+              {{"ADDRESS", Takes::one, "The account's address, or the number of one that was removed"},
+               {"--delete-mail", Takes::flag, "Delete its mail as well, some days later"},
+               {"--after", Takes::option, "How much later: 7 days (default), 12 hours, 0"}},
+              &run_account_remove},
+             {"account undelete",
+              "Bring a removed account back, with its mail and passwords",
+              {{"ADDRESS", Takes::one, "The address it had, or its number"},
+               {"--as", Takes::option, "Its address from now on, when somebody else has the old one"}},
+              &run_account_undelete},
              {"account passwd", "Change an account's password", {address, kPasswordStdin}, &run_passwd},
              {"account quota",
               "Show or set how much an account may keep",

@@ -1,9 +1,12 @@
 // `mailstead serve`: all daemons in the foreground.
+#include <cstdio>
 #include <unistd.h>
 
 #include "admin/process.h"
 #include "admin/supervisor.h"
 #include "admin/workspace.h"
+#include "common/ipc/roles.h"
+#include "common/runtime/ownership.h"
 
 namespace mailstead::admin {
 namespace {
@@ -16,10 +19,28 @@ Outcome<DaemonPlan> plan(const std::string& name, const Arguments& arguments) {
     return DaemonPlan{name, program, {"-c", std::filesystem::absolute(arguments.settings_file).string()}};
 }
 
+// Before any daemon starts: whoever runs already is told at once, and no port is bound.
+Outcome<> check_nobody_serves(const std::filesystem::path& data_dir) {
+    for (const std::filesystem::path& lock :
+         {runtime::owner_lock(data_dir), ipc::run_folder(data_dir, ipc::Role::imapd) / "lock",
+          ipc::run_folder(data_dir, ipc::Role::smtpd) / "lock"}) {
+        const auto holder = runtime::holder_of(lock);
+        if (holder && holder->stopping)
+            std::fputs(("mailstead: waiting for " + holder->to_string() + ", which is stopping\n").c_str(),
+                       stderr);
+        if (const auto unlocked = runtime::check_unlocked(lock); !unlocked) {
+            const Error error = unlocked.error();
+            return Failure(error.retry == Retry::is_useless ? EX_CONFIG : EX_TEMPFAIL, error.what);
+        }
+    }
+    return {};
+}
+
 Outcome<> run_serve(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
     const auto problems = settings::check_surroundings(settings, arguments.settings_file);
     if (!problems.empty()) return Failure(settings::Problems{problems});
+    TRY_VOID(check_nobody_serves(settings.data_dir));
     const auto serves = [&](settings::Service service) { return !settings.listeners_of(service).empty(); };
     std::vector<DaemonPlan> plans;
     TRY(deliver, plan("mailstead-deliver", arguments));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "admin/deliver_link.h"
 #include "admin/json.h"
@@ -10,6 +11,7 @@
 #include "admin/workspace.h"
 #include "common/base/clock.h"
 #include "common/base/file_descriptor.h"
+#include "common/runtime/ownership.h"
 
 namespace mailstead::admin {
 namespace {
@@ -112,6 +114,18 @@ void print_table(const Outcome<ipc::StatusAnswer>& deliver, const std::vector<Li
     print_rows({"service", "address", "tls", "accepting"}, rows, Format::table, "no listeners");
 }
 
+// One way to start it: whoever follows two ends up with two owners, of which the second is turned away.
+std::string how_to_mend(const Arguments& arguments, const settings::Settings& settings) {
+    if (const auto owner = runtime::holder_of(runtime::owner_lock(settings.data_dir)))
+        return (owner->program.empty() ? "another Mailstead" : owner->to_string()) +
+               " has the data; what is missing starts with it, so look into its log";
+    const bool is_default = arguments.settings_file == settings::kDefaultFile;
+    if (is_default && ::access("/run/systemd/system", F_OK) == 0)
+        return "`systemctl start mailstead.target` starts it";
+    return is_default ? "`mailstead serve` starts it"
+                      : "`mailstead -c " + arguments.settings_file.string() + " serve` starts it";
+}
+
 Outcome<> run_status(const Arguments& arguments) {
     TRY(format, format_of(arguments));
     TRY(settings, load_settings(arguments));
@@ -123,10 +137,7 @@ Outcome<> run_status(const Arguments& arguments) {
         all_up = all_up && listeners.back().is_up;
     }
     format == Format::json ? print_json(deliver, listeners) : print_table(deliver, listeners);
-    if (!all_up)
-        return Failure(
-            EX_UNAVAILABLE,
-            "not everything runs: `mailstead serve` or `systemctl start mailstead.target` starts it");
+    if (!all_up) return Failure(EX_UNAVAILABLE, "not everything runs: " + how_to_mend(arguments, settings));
     return {};
 }
 

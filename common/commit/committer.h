@@ -5,9 +5,11 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -15,9 +17,12 @@
 
 #include "common/commit/batch.h"
 #include "common/commit/company.h"
+#include "common/commit/debt.h"
 #include "common/commit/holdings.h"
 #include "common/commit/journal.h"
 #include "common/commit/preparer.h"
+#include "common/commit/reserve.h"
+#include "common/commit/volumes.h"
 
 namespace mailstead::commit {
 
@@ -39,10 +44,15 @@ public:
     void release(std::size_t bytes);                // admitted, but refused on the way
     void checkpoint(Done done);
     void drop(std::string environment, Done done);
+    void set_aside(std::string environment, Error why, Done done);
+    void readmit(std::string environment, Done done);
+    std::vector<SetAside> set_aside() const;
     EngineStatus status() const;
 
 private:
     using Clock = std::chrono::steady_clock;
+
+    Result<std::unique_ptr<Journal>> open_journal();
 
     // The thread.
     void run();
@@ -59,11 +69,24 @@ private:
     void remove_staged(const std::vector<std::string>& names);
     void give_back(std::vector<std::unique_ptr<Waiting>> rest);
     Result<void> drop_now(const std::string& environment);
+    void request(std::function<Result<void>()> work, Done done);
+    Clock::time_point next_wake(bool dirty) const;
+    bool has_room_for_small_changes(std::uint64_t& space);
+
+    // Environments out of service (set_aside.cpp).
+    void take_trouble(std::vector<std::pair<std::string, Error>> troubled);
+    Result<void> put_out(const std::string& key, Error why);
+    Result<void> begin_anew(const std::string& key, const Error& why);
+    void know_aside(SetAside aside);
+    Result<void> write_debts();
+    Result<void> readmit_now(const std::string& key);
+    Result<void> pay(const std::string& key, Debt& debt);
+    Result<void> append_drop(const std::string& key);
+    void retry_asides();
 
     // Checkpoints: begun and finished here, synced by a helper thread.
     bool is_checkpoint_due() const;
     void begin_checkpoint();
-    void settle_debts();
     bool capture();
     void finish_checkpoint(int sync_result);
     void abandon_capture();
@@ -76,9 +99,10 @@ private:
 
     const EngineOptions& options_;
     FileLayer& files_;
+    Volumes volumes_;
+    Reserve reserve_;
     Holdings holdings_;
     std::unique_ptr<Journal> journal_;
-    FileDescriptor root_;
     std::thread thread_;
     std::thread sync_thread_;
 
@@ -86,7 +110,8 @@ private:
     std::condition_variable work_;
     std::deque<std::unique_ptr<Waiting>> queue_;
     std::vector<Done> checkpoint_requests_;
-    std::vector<std::pair<std::string, Done>> drop_requests_;
+    std::vector<std::pair<std::function<Result<void>()>, Done>> requests_;
+    std::map<std::string, SetAside> asides_;
     std::size_t admitted_ = 0;
     std::size_t admitted_bytes_ = 0;
     bool stopping_ = false;
@@ -115,6 +140,10 @@ private:
     std::vector<std::string> staged_;         // removed by the checkpoint after next
     std::vector<std::string> staged_synced_;  // ... by the one under way
     std::vector<std::uint64_t> to_revoke_;
+    std::set<std::string> unwritten_debts_;  // the journal's start stays where it is until they are on disk
+    std::set<std::string> to_retry_;         // out of service for what may pass by itself
+    std::map<std::string, kv::Pin> kept_;    // of those: the checkpoint that their debts return to
+    Clock::time_point next_retry_;
 
     std::atomic<std::uint64_t> batches_{0};
     std::atomic<std::uint64_t> transactions_{0};

@@ -1,11 +1,9 @@
 #include "common/commit/engine.h"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <future>
 
 #include "common/commit/committer.h"
-#include "common/commit/control_block.h"
 
 namespace mailstead::commit {
 namespace {
@@ -63,7 +61,7 @@ public:
             waiting->admitted += std::min(file.size, kJournaledFileSize);
         waiting->files = std::move(transaction.files);
         if (!committer_.admit(waiting->admitted))
-            return refuse(*waiting, transient_error("too many changes are waiting"));
+            return refuse(*waiting, transient_error("too many changes are waiting", Fault::busy));
         if (Preparer::is_needed(*waiting)) {
             preparer_.submit(std::move(waiting));
         } else {
@@ -122,19 +120,20 @@ void Engine::drop(std::string environment, std::function<void(Result<void>)> don
     impl_->committer_.drop(std::move(environment), std::move(done));
 }
 
-EngineStatus Engine::status() const {
-    return impl_->committer_.status();
+void Engine::set_aside(std::string environment, Error why, std::function<void(Result<void>)> done) {
+    impl_->committer_.set_aside(std::move(environment), std::move(why), std::move(done));
 }
 
-bool recovered_since_boot(const std::filesystem::path& root, const std::filesystem::path& journal) {
-    FileLayer& files = FileLayer::real();
-    FileDescriptor file;
-    const int opened = files.open(root / journal / "control", O_RDONLY, 0, file);
-    if (opened == ENOENT) return true;
-    std::string bytes;
-    if (opened != 0 || files.read(file.get(), 0, 2 * kBlock, bytes) != 0) return false;
-    const auto control = newest_control_block(bytes);
-    return control && !control->suspect && control->boot_id == files.boot_id();
+void Engine::readmit(std::string environment, std::function<void(Result<void>)> done) {
+    impl_->committer_.readmit(std::move(environment), std::move(done));
+}
+
+std::vector<SetAside> Engine::set_aside() const {
+    return impl_->committer_.set_aside();
+}
+
+EngineStatus Engine::status() const {
+    return impl_->committer_.status();
 }
 
 }  // namespace mailstead::commit

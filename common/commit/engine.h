@@ -99,7 +99,7 @@ struct EngineOptions {
     std::uint64_t reserved_space = 64u << 20;
     // Relative to root: a file of `reserve_size` bytes that is given up, piece by piece, where small changes
     // and recovery find no other room, and filled again later. 0: none.
-    std::filesystem::path reserve = "reserve";
+    std::filesystem::path reserve = "journal/reserve";
     std::uint64_t reserve_size = 32u << 20;
     std::size_t preparing_threads = 2;  // read and flush message files
 
@@ -115,7 +115,6 @@ struct EngineOptions {
 };
 
 struct RecoveryReport {
-    bool power_was_cut = false;
     bool was_clean = false;           // the last run ended with stop(): nothing had to be done
     std::size_t batches_found = 0;    // in the journal since the last checkpoint
     std::size_t changes_applied = 0;  // of those

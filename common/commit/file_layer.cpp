@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <system_error>
@@ -92,6 +93,27 @@ int FileLayer::free_space(int fd, std::uint64_t& bytes) {
     struct statvfs info {};
     if (::fstatvfs(fd, &info) != 0) return errno;
     bytes = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    return 0;
+}
+
+int FileLayer::allocate(int fd, std::uint64_t size) {
+    return ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+}
+int FileLayer::truncate(int fd, std::uint64_t size) {
+    return result(::ftruncate(fd, static_cast<off_t>(size)));
+}
+
+int FileLayer::device_of(const std::filesystem::path& path, std::uint64_t& device) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return errno;
+    device = info.st_dev;
+    return 0;
+}
+
+int FileLayer::kind_of_file_system(int fd, std::int64_t& kind) {
+    struct statfs info {};
+    if (::fstatfs(fd, &info) != 0) return errno;
+    kind = static_cast<std::int64_t>(info.f_type);
     return 0;
 }
 

@@ -31,6 +31,12 @@ public:
     virtual int sync_file_system(int fd);  // syncfs
     virtual int size_of(int fd, std::uint64_t& size);
     virtual int free_space(int fd, std::uint64_t& bytes);
+    // Makes the file `size` bytes long, with space for all of them / without any.
+    virtual int allocate(int fd, std::uint64_t size);
+    virtual int truncate(int fd, std::uint64_t size);
+    // The file system that a path lies on, and of which kind it is (statfs).
+    virtual int device_of(const std::filesystem::path& path, std::uint64_t& device);
+    virtual int kind_of_file_system(int fd, std::int64_t& kind);
 
     virtual int link_descriptor(int fd, const std::filesystem::path& to);
     virtual int link(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -117,7 +117,7 @@ struct EnvironmentPlace {
 // What the engine does with an environment that is damaged.
 enum class OnDamage : std::uint8_t {
     set_aside,   // out of service until Engine::readmit(); its share of the journal is kept
-    begin_anew,  // its folder is renamed to <folder>.damaged-<time>, and an empty one takes its place
+    begin_anew,  // its files go to <folder>/damaged-<time>, and it begins empty
 };
 
 // The owner of all environments of one kind: "account" answers for account/1, account/2, ...; "queue" for

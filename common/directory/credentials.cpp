@@ -105,6 +105,14 @@ protected:
         return {};
     }
 
+    Result<void> erase_account(AccountId account) {
+        return update(Copy::is_kept,
+                      [&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
+                          TRY_VOID(transaction.erase(databases.accounts, account_key(account)));
+                          return {};
+                      });
+    }
+
     std::unique_ptr<Environment<Databases>> environment_;
     Secret installation_key_;
 };
@@ -130,6 +138,8 @@ public:
         };
         return update(Copy::stays_behind, note);
     }
+
+    Result<void> remove_account(AccountId account) override { return erase_account(account); }
 };
 
 class LmdbCredentialsEditor : public WithReads<CredentialsEditor> {
@@ -200,12 +210,7 @@ public:
         return removed;
     }
 
-    Result<void> remove_account(AccountId account) override {
-        return edit([&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
-            TRY_VOID(transaction.erase(databases.accounts, account_key(account)));
-            return {};
-        });
-    }
+    Result<void> remove_account(AccountId account) override { return erase_account(account); }
 
     Result<void> put_dkim_key(const DkimKey& key) override {
         return edit([&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {

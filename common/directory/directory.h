@@ -46,6 +46,14 @@ struct Account {
     bool is_admin = false;
 };
 
+// An account that was removed. Its number, mail and credentials are still its own.
+struct RemovedAccount {
+    Account account;
+    Time removed{};
+    std::optional<Time> delete_at;  // when its mail goes; nullopt: when somebody says so
+    bool deleting = false;          // its mail is going: it cannot come back any more
+};
+
 struct DomainRecord {
     Domain name;
     Time created{};

@@ -51,6 +51,21 @@ public:
         if (!record) return refused("there is no account with number " + std::to_string(id.value));
         return *std::move(record);
     }
+    // A removed one that can come back.
+    Result<RemovedAccount> removed_account(AccountId id) const {
+        TRY(record, before_.removed_account(id));
+        if (!record) return refused("no account with number " + std::to_string(id.value) + " was removed");
+        if (record->deleting) {
+            return refused("the mail of " + record->account.login.unicode() +
+                           " is being deleted: it cannot come back");
+        }
+        return *std::move(record);
+    }
+    Result<void> put_account(const Account& account) {
+        TRY_VOID(put(databases_.accounts, account_key(account.id), encode(account)));
+        TRY_VOID(put(databases_.logins, login_key(account.login), encode_number(account.id.value)));
+        return put(databases_.addresses, account.login.key(), encode(AddressRecord(account.id)));
+    }
     // An address that may be given to an account or an alias.
     Result<void> check_free(const Address& address) const {
         TRY(domain, our_domain(address.domain()));
@@ -153,25 +168,70 @@ public:
                                   AccountState::active,
                                   false};
             TRY_VOID(edit.put(edit.databases_.meta, kNextAccountKey, encode_number(id.value + 1)));
-            TRY_VOID(edit.put(edit.databases_.accounts, account_key(id), encode(account)));
-            TRY_VOID(edit.put(edit.databases_.logins, login_key(account.login), encode_number(id.value)));
-            return edit.put(edit.databases_.addresses, account.login.key(), encode(AddressRecord(id)));
+            return edit.put_account(account);
         }));
         return id;
     }
 
-    Result<std::vector<std::string>> remove_account(AccountId id) override {
+    Result<std::vector<std::string>> remove_account(AccountId id, std::optional<Time> delete_at) override {
         std::vector<std::string> dangling;
         TRY_VOID(update([&](Edit& edit) -> Result<void> {
             TRY(account, edit.our_account(id));
             TRY_VOID(edit.erase(edit.databases_.accounts, account_key(id)));
             TRY_VOID(edit.erase(edit.databases_.logins, login_key(account.login)));
             TRY_VOID(edit.erase(edit.databases_.addresses, account.login.key()));
+            TRY_VOID(edit.put(edit.databases_.meta, removed_key(id),
+                              encode(RemovedAccount{account, now(), delete_at, false})));
             TRY(left, leading_to(edit.sees(), account.login));
             dangling = std::move(left);
             return {};
         }));
         return dangling;
+    }
+
+    Result<std::vector<RemovedAccount>> removed_accounts() const override {
+        TRY(transaction, env_->read());
+        return snapshot(transaction).removed_accounts();
+    }
+
+    Result<void> set_deletion(AccountId id, std::optional<Time> delete_at) override {
+        return update([&](Edit& edit) -> Result<void> {
+            TRY(removed, edit.removed_account(id));
+            removed.delete_at = delete_at;
+            return edit.put(edit.databases_.meta, removed_key(id), encode(removed));
+        });
+    }
+
+    Result<Account> undelete_account(AccountId id, const std::optional<Address>& address) override {
+        std::optional<Account> back;
+        TRY_VOID(update([&](Edit& edit) -> Result<void> {
+            TRY(removed, edit.removed_account(id));
+            Account& account = removed.account;
+            if (address) account.login = *address;
+            TRY_VOID(edit.check_free(account.login));
+            TRY_VOID(edit.erase(edit.databases_.meta, removed_key(id)));
+            TRY_VOID(edit.put_account(account));
+            back = account;
+            return {};
+        }));
+        return *std::move(back);
+    }
+
+    Result<bool> begin_deletion(AccountId id, Time now) override {
+        bool begun = false;
+        TRY_VOID(update([&](Edit& edit) -> Result<void> {
+            begun = false;
+            TRY(removed, edit.sees().removed_account(id));
+            if (!removed || !removed->delete_at || *removed->delete_at > now) return {};
+            begun = true;
+            removed->deleting = true;
+            return edit.put(edit.databases_.meta, removed_key(id), encode(*removed));
+        }));
+        return begun;
+    }
+
+    Result<void> forget_removed(AccountId id) override {
+        return update([&](Edit& edit) { return edit.erase(edit.databases_.meta, removed_key(id)); });
     }
 
     Result<void> set_limits(AccountId id, const Limits& limits) override {

@@ -32,8 +32,21 @@ public:
 
     // The login's domain must be ours and the address free. Ids are never given twice.
     virtual Result<AccountId> add_account(const NewAccount& account) = 0;
-    // Returns the aliases and catch-alls that still lead to it, for the administrator to see.
-    virtual Result<std::vector<std::string>> remove_account(AccountId id) = 0;
+    // Nobody gets mail or logs in by it any more; a record stays from which it can come back. Its mail is
+    // deleted at `delete_at`, or not until that is set. Returns the aliases and catch-alls that still lead to
+    // it, for the administrator to see.
+    virtual Result<std::vector<std::string>> remove_account(AccountId id, std::optional<Time> delete_at) = 0;
+    // In order of their numbers.
+    virtual Result<std::vector<RemovedAccount>> removed_accounts() const = 0;
+    // When the mail of a removed account is deleted; nullopt: it is kept.
+    virtual Result<void> set_deletion(AccountId id, std::optional<Time> delete_at) = 0;
+    // As it was, number included; under `address` instead of its own when that is given. An error when the
+    // address is somebody else's by now, or its mail is being deleted.
+    virtual Result<Account> undelete_account(AccountId id, const std::optional<Address>& address) = 0;
+    // True when the time to delete the mail of the removed account has come: from now on it cannot come back.
+    virtual Result<bool> begin_deletion(AccountId id, Time now) = 0;
+    // Its mail and credentials are gone: so is the record.
+    virtual Result<void> forget_removed(AccountId id) = 0;
     virtual Result<void> set_limits(AccountId id, const Limits& limits) = 0;
     virtual Result<void> set_admin(AccountId id, bool is_admin) = 0;
     virtual Result<void> set_state(AccountId id, AccountState state) = 0;

@@ -71,6 +71,29 @@ Result<Account> decode_account(AccountId id, std::string_view bytes) {
     return account;
 }
 
+std::string encode(const RemovedAccount& removed) {
+    ByteWriter out;
+    out.u8(kVersion);
+    write_time(out, removed.removed);
+    out.boolean(removed.delete_at.has_value());
+    if (removed.delete_at) write_time(out, *removed.delete_at);
+    out.boolean(removed.deleting);
+    out.string(encode(removed.account));
+    return out.take();
+}
+
+Result<RemovedAccount> decode_removed(AccountId id, std::string_view bytes) {
+    ByteReader in(bytes);
+    if (in.u8() != kVersion) return damaged("a removed account of unknown version");
+    const Time removed = read_time(in);
+    std::optional<Time> delete_at;
+    if (in.boolean()) delete_at = read_time(in);
+    const bool deleting = in.boolean();
+    TRY(account, decode_account(id, in.string()));
+    if (!in.ok() || !in.at_end()) return damaged("a removed account");
+    return RemovedAccount{std::move(account), removed, delete_at, deleting};
+}
+
 std::string encode(const DomainRecord& domain) {
     ByteWriter out;
     out.u8(kVersion);

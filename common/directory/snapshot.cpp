@@ -25,6 +25,10 @@ std::string login_key(const Address& login) {
     return login.local().folded() + '\0' + login.domain().ascii();
 }
 
+std::string removed_key(AccountId id) {
+    return std::string(kRemovedPrefix) + account_key(id);
+}
+
 Result<std::optional<DomainRecord>> Snapshot::domain(const Domain& name) const {
     TRY(bytes, transaction_.get(databases_.domains, name.ascii()));
     if (!bytes) return std::optional<DomainRecord>();
@@ -148,6 +152,27 @@ Result<std::vector<Alias>> Snapshot::aliases() const {
         if (!address) return transient_error("the directory holds a damaged record: an alias's address");
         out.push_back({*std::move(address), std::move(alias->targets), alias->created});
     }
+}
+
+Result<std::optional<RemovedAccount>> Snapshot::removed_account(AccountId id) const {
+    TRY(bytes, transaction_.get(databases_.meta, removed_key(id)));
+    if (!bytes) return std::optional<RemovedAccount>();
+    TRY(record, decode_removed(id, *bytes));
+    return std::optional(std::move(record));
+}
+
+Result<std::vector<RemovedAccount>> Snapshot::removed_accounts() const {
+    std::vector<RemovedAccount> out;
+    TRY(walk, cursor(databases_.meta));
+    TRY(found, walk.seek(kRemovedPrefix));
+    for (bool more = found; more && walk.key().starts_with(kRemovedPrefix);) {
+        const AccountId id(kv::KeyReader(walk.key().substr(kRemovedPrefix.size())).u32());
+        TRY(record, decode_removed(id, walk.value()));
+        out.push_back(std::move(record));
+        TRY(next, walk.next());
+        more = next;
+    }
+    return out;
 }
 
 Result<bool> Snapshot::has_addresses(const Domain& domain) const {

@@ -19,9 +19,10 @@ namespace mailstead::directory {
 constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::string_view kVersionKey = "version";
 constexpr std::string_view kNextAccountKey = "next_account";
+constexpr std::string_view kRemovedPrefix = "removed/";
 
 struct Databases {
-    kv::Database meta;       // name -> number (fixed32)
+    kv::Database meta;       // name -> number (fixed32); kRemovedPrefix and id, big-endian -> RemovedAccount
     kv::Database domains;    // name -> DomainRecord
     kv::Database accounts;   // id, big-endian -> Account
     kv::Database addresses;  // Address::key() -> AddressRecord
@@ -47,6 +48,8 @@ public:
     Result<std::vector<DomainRecord>> domains() const;
     Result<std::vector<Account>> accounts() const;
     Result<std::vector<Alias>> aliases() const;
+    Result<std::optional<RemovedAccount>> removed_account(AccountId id) const;
+    Result<std::vector<RemovedAccount>> removed_accounts() const;
     // Whether any address lies in the domain.
     Result<bool> has_addresses(const Domain& domain) const;
 
@@ -62,6 +65,7 @@ private:
 
 std::string account_key(AccountId id);
 std::string login_key(const Address& login);
+std::string removed_key(AccountId id);
 
 // Opens the databases and refuses a format that this program does not know.
 Result<Databases> open_databases(kv::Env& env);

@@ -102,7 +102,7 @@ net::Task<std::string> Connection::read_all(std::shared_ptr<Connection> self) {
         if (outcome == FrameReader::Outcome::failed) co_return "connection lost";
         const auto waited = co_await self->stream_.wait_readable(kForever);
         if (!waited && waited.error().kind != net::IoFailure::timed_out)
-            co_return net::describe(waited.error());
+            co_return self->open_ ? std::string(net::describe(waited.error())) : "closed";
     }
     co_return "closed";
 }

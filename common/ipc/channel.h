@@ -5,8 +5,10 @@
 // Hello.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -17,6 +19,7 @@
 #include "common/base/file_descriptor.h"
 #include "common/base/result.h"
 #include "common/ipc/messages.h"
+#include "common/ipc/roles.h"
 #include "common/net/io_threads.h"
 #include "common/net/task.h"
 
@@ -44,7 +47,10 @@ struct ClientOptions {
     std::string path;     // of the server's socket
     std::string program;  // who we are, for the Hello
     ChannelLimits limits{};
+    std::string key_file{};  // of our role; read at every connection. Empty: a server without a key
 };
+// For whoever asks deliver.
+ClientOptions deliver_client(const std::filesystem::path& data_dir, Role role);
 
 // Belongs to the thread of its io_context: one Client per io thread. Connects when first used and again after
 // a loss, with a growing pause (10 ms to 1 s) between attempts; in between, calls fail at once.
@@ -97,7 +103,8 @@ bool send(Client& client, const Notice& notice) {
 
 // Who asks.
 struct PeerInfo {
-    std::uint64_t connection = 0;  // unique while the server lives
+    std::uint64_t connection = 0;  // unique while this process lives
+    Role role = Role::admin;       // of the server's socket; the peer showed its key
     std::string program;           // from its Hello
     uid_t uid = 0;
     pid_t pid = 0;
@@ -109,9 +116,17 @@ Message make_message(const Answer& answer) {
 }
 // The answer to a request that cannot be served.
 Message refuse(std::string reason);
+// Thrown by a handler: the peer asks for what its role is not for. Ends the connection, as a type outside the
+// table of roles does.
+class NotAllowed : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
 
 struct ServerOptions {
     std::string program;
+    Role role = Role::admin;  // whoever connects has it, and may send what the table in roles.h says
+    Secret key{};             // which the peer must show
     ChannelLimits limits{};
     // User ids that may connect besides root and this process's own; others are hung up on.
     std::vector<uid_t> allowed_users;
@@ -133,6 +148,9 @@ public:
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
+
+    // How many requests and connections were turned away for what the peer may not do.
+    std::uint64_t refusals() const;
 
     // Called on the connection's thread when it is gone (to forget what belonged to it). Set before start().
     void on_disconnect(std::function<void(const PeerInfo&)> callback);

@@ -82,15 +82,23 @@ bool Client::State::connect() {
     if (link) return true;
     const auto time = std::chrono::steady_clock::now();
     if (time < next_attempt) return false;
-    auto stream = net::connect_unix(context, options.path);
-    if (!stream) {
-        why_away = net::describe(stream.error());
+    const auto put_off = [&](std::string why) {
+        why_away = std::move(why);
         next_attempt = time + pause;
         pause = std::min(pause * 2, kLongestPause);
         return false;
+    };
+    auto stream = net::connect_unix(context, options.path);
+    if (!stream) return put_off(std::string(net::describe(stream.error())));
+    Hello hello;
+    hello.program = options.program;
+    if (!options.key_file.empty()) {
+        auto key = read_key(options.key_file);
+        if (!key) return put_off(key.error().what);
+        hello.key = *std::move(key);
     }
     link = std::make_shared<Link>(*std::move(stream), options.limits, shared_from_this());
-    link->push(Frame{0, make_message(Hello{kProtocolVersion, options.program})});
+    link->push(Frame{0, make_message(hello)});
     tasks.spawn(read(shared_from_this(), link));
     return true;
 }
@@ -137,6 +145,14 @@ std::string Client::State::problem_with(const std::string& payload, const Descri
     if (calls.size() >= options.limits.max_pending) return "too many calls are waiting";
     if (link && link->queued_bytes() > options.limits.max_queued_bytes) return "the peer is too slow";
     return {};
+}
+
+ClientOptions deliver_client(const std::filesystem::path& data_dir, Role role) {
+    ClientOptions options;
+    options.path = socket_path(data_dir, role);
+    options.program = to_string(role);
+    options.key_file = key_path(data_dir, role);
+    return options;
 }
 
 Client::Client(asio::io_context& context, ClientOptions options)

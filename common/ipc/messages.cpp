@@ -102,7 +102,51 @@ bool is_known(MessageType type) {
 }
 
 bool is_sensitive(MessageType type) {
-    return type == MessageType::auth_step || type == MessageType::auth_answer;
+    return type == MessageType::hello || type == MessageType::auth_step || type == MessageType::auth_answer;
+}
+
+std::string_view to_string(MessageType type) {
+    switch (type) {
+        case MessageType::hello:
+            return "hello";
+        case MessageType::auth_step:
+            return "auth_step";
+        case MessageType::auth_answer:
+            return "auth_answer";
+        case MessageType::auth_cancel:
+            return "auth_cancel";
+        case MessageType::deliver_message:
+            return "deliver_message";
+        case MessageType::deliver_answer:
+            return "deliver_answer";
+        case MessageType::apply_change:
+            return "apply_change";
+        case MessageType::change_answer:
+            return "change_answer";
+        case MessageType::ledger_line:
+            return "ledger_line";
+        case MessageType::quota_question:
+            return "quota_question";
+        case MessageType::quota_answer:
+            return "quota_answer";
+        case MessageType::queue_command:
+            return "queue_command";
+        case MessageType::queue_answer:
+            return "queue_answer";
+        case MessageType::status_question:
+            return "status_question";
+        case MessageType::status_answer:
+            return "status_answer";
+        case MessageType::account_gone:
+            return "account_gone";
+        case MessageType::damage_report:
+            return "damage_report";
+        case MessageType::done:
+            return "done";
+        case MessageType::refused:
+            break;
+    }
+    return "refused";
 }
 
 std::string_view to_string(Service service) {
@@ -125,6 +169,7 @@ std::string Hello::encode() const {
     ByteWriter out;
     out.varint(version);
     out.string(program);
+    out.string(key.reveal());
     return out.take();
 }
 
@@ -133,7 +178,9 @@ Parsed<Hello> Hello::decode(std::string_view bytes) {
     Hello hello;
     hello.version = in.varint32();
     TRY(program, read_text(in, kShortText));
+    TRY(key, read_secret(in, kShortText));
     hello.program = std::move(program);
+    hello.key = std::move(key);
     return finish(in, std::move(hello));
 }
 

@@ -20,7 +20,7 @@
 namespace mailstead::ipc {
 
 // Goes up with every change of a message; both sides must be the same (they are installed together).
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 
 enum class MessageType : std::uint8_t {
     hello = 1,
@@ -44,7 +44,8 @@ enum class MessageType : std::uint8_t {
     refused,  // answer of the channel itself: handler failed, or the type is not served
 };
 bool is_known(MessageType type);
-// Payloads that carry proofs: the channel overwrites its copies.
+std::string_view to_string(MessageType type);
+// Payloads that carry proofs and keys: the channel overwrites its copies.
 bool is_sensitive(MessageType type);
 
 enum class Service : std::uint8_t { smtp, submission, imap, pop3, admin };
@@ -55,6 +56,7 @@ struct Hello {
     static constexpr MessageType kType = MessageType::hello;
     std::uint32_t version = kProtocolVersion;
     std::string program;
+    Secret key{};  // that of the client's role, see roles.h; the server's Hello has none
     std::string encode() const;
     static Parsed<Hello> decode(std::string_view bytes);
 };
@@ -272,7 +274,7 @@ struct StatusQuestion {
     static Parsed<StatusQuestion> decode(std::string_view bytes);
 };
 
-// The admin removed the account: let go of its files. Answered with Done.
+// The admin removed an account, or said when its mail goes: what is due is deleted before the answer, Done.
 struct AccountGone {
     static constexpr MessageType kType = MessageType::account_gone;
     using Answer = Done;

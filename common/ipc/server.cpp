@@ -12,6 +12,21 @@ namespace mailstead::ipc {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// Of all servers of this process: what belongs to a connection is found by this number alone.
+std::uint64_t next_connection() {
+    static std::atomic<std::uint64_t> connections{0};
+    return connections.fetch_add(1) + 1;
+}
+
+std::string describe(const PeerInfo& peer) {
+    return std::string(to_string(peer.role)) + " (process " + std::to_string(peer.pid) + ", user " +
+           std::to_string(peer.uid) + ")";
+}
+
+}  // namespace
+
 struct Server::State : std::enable_shared_from_this<State> {
     class Link;
 
@@ -39,7 +54,7 @@ struct Server::State : std::enable_shared_from_this<State> {
     std::function<void(const PeerInfo&)> disconnected;
     std::vector<std::unique_ptr<net::TaskGroup>> groups;  // handlers in hand, by thread
     std::unique_ptr<net::Listener> listener;
-    std::atomic<std::uint64_t> connections{0};
+    std::atomic<std::uint64_t> refusals{0};
 };
 
 // One client.
@@ -69,7 +84,8 @@ private:
         drained_.release(true);
         if (may_read()) resume_reading();
     }
-    bool greet(const Frame& frame, std::string& problem);
+    bool greet(Frame& frame, std::string& problem);
+    void turn_away(const std::string& problem);
     void finished(std::uint32_t id, std::size_t request_bytes, Message reply);
     static net::Task<void> serve(std::shared_ptr<Link> self, Frame frame);
 
@@ -81,21 +97,34 @@ private:
     net::Parking<bool> drained_;
 };
 
-bool Server::State::Link::greet(const Frame& frame, std::string& problem) {
+bool Server::State::Link::greet(Frame& frame, std::string& problem) {
     const auto hello = frame.message.type == MessageType::hello ? Hello::decode(frame.message.payload)
                                                                 : ParseError("no Hello first", 0);
     if (!hello || hello->version != kProtocolVersion) {
         problem = hello ? "the peer speaks another version of the protocol" : std::string(hello.error().what);
         return false;
     }
-    greeted_ = true;
+    wipe(frame.message.payload);
     peer_.program = hello->program;
-    push(Frame{0, make_message(Hello{kProtocolVersion, owner_->options.program})});
+    if (!equal_in_constant_time(owner_->options.key.reveal(), hello->key.reveal())) {
+        ++owner_->refusals;
+        problem = "the key of its role is not what it showed";
+        return false;
+    }
+    greeted_ = true;
+    Hello answer;
+    answer.program = owner_->options.program;
+    push(Frame{0, make_message(answer)});
     return true;
 }
 
 bool Server::State::Link::on_frame(Frame frame, std::string& problem) {
     if (!greeted_) return greet(frame, problem);
+    if (!may_send(peer_.role, frame.message.type)) {
+        ++owner_->refusals;
+        problem = "may not send " + std::string(to_string(frame.message.type));
+        return false;
+    }
     ++in_hand_;
     in_hand_bytes_ += frame.message.payload.size();
     tasks_.spawn(serve(std::static_pointer_cast<Link>(shared_from_this()), std::move(frame)));
@@ -109,6 +138,9 @@ net::Task<void> Server::State::Link::serve(std::shared_ptr<Link> self, Frame fra
     std::string thrown;
     try {
         reply = co_await self->owner_->handler(std::move(frame.message), self->peer_);
+    } catch (const NotAllowed& refusal) {
+        self->turn_away(refusal.what());
+        reply = refuse("not allowed");
     } catch (const std::exception& exception) {
         thrown = exception.what();
     } catch (...) {
@@ -119,6 +151,13 @@ net::Task<void> Server::State::Link::serve(std::shared_ptr<Link> self, Frame fra
         reply = refuse("the request failed");
     }
     self->finished(id, request_bytes, std::move(reply));
+}
+
+void Server::State::Link::turn_away(const std::string& problem) {
+    if (!is_open()) return;  // one line for a connection
+    ++owner_->refusals;
+    owner_->complain(describe(peer_) + ": " + problem);
+    close();
 }
 
 void Server::State::Link::finished(std::uint32_t id, std::size_t request_bytes, Message reply) {
@@ -141,7 +180,8 @@ net::Task<void> Server::State::run(std::shared_ptr<State> self, net::Stream stre
     PeerInfo peer;
     ucred credentials{};
     socklen_t size = sizeof credentials;
-    peer.connection = self->connections.fetch_add(1) + 1;
+    peer.connection = next_connection();
+    peer.role = self->options.role;
     if (getsockopt(stream.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) co_return;
     peer.uid = credentials.uid;
     peer.pid = credentials.pid;
@@ -155,7 +195,7 @@ net::Task<void> Server::State::run(std::shared_ptr<State> self, net::Stream stre
     const bool stopping = co_await net::stop_requested();
     if (!stopping) {
         if (reason != "closed by peer" && reason != "closed")
-            self->complain(link->peer().program + ": " + reason);
+            self->complain(describe(link->peer()) + ": " + reason);
         link->close();
     }
     co_await Link::drain(link);
@@ -178,6 +218,10 @@ Server::Server(net::IoThreads& threads, FileDescriptor listening, ServerOptions 
 Server::~Server() {
     // While the threads' contexts are there for sure: the rest may go with the last of their tasks.
     state_->listener.reset();
+}
+
+std::uint64_t Server::refusals() const {
+    return state_->refusals.load();
 }
 
 void Server::on_disconnect(std::function<void(const PeerInfo&)> callback) {

@@ -29,6 +29,12 @@ Registry& registry() {
     return *instance;
 }
 
+std::string registry_key(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    std::string key = std::filesystem::weakly_canonical(directory, ignored).string();
+    return key.empty() ? directory.string() : key;
+}
+
 Result<void> sync_directory(const std::filesystem::path& directory) {
     const FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd || ::fsync(fd.get()) != 0) return transient_error("cannot sync " + directory.string());
@@ -79,6 +85,7 @@ Result<void> open_root(MDB_env* env) {
 
 Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory,
                                              const EnvOptions& options) {
+    TRY_VOID(check_file(directory, options.must_exist));
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
     state->access = options.access;
@@ -114,17 +121,49 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
 
 }  // namespace
 
+bool is_open_here(const std::filesystem::path& directory) {
+    Registry& all = registry();
+    const std::lock_guard lock(all.mutex);
+    return all.open.contains(registry_key(directory));
+}
+
+std::string errno_text(int code) {
+    return std::system_category().message(code);
+}
+
+Fault fault_of(int code) {
+    switch (code) {
+        case ENOSPC:
+        case EDQUOT:
+            return Fault::disk_full;
+        case EIO:
+        case EUCLEAN:
+        case EBADMSG:
+            return Fault::damaged;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case EAGAIN:
+        case MDB_READERS_FULL:
+            return Fault::busy;
+        default:
+            return Fault::none;
+    }
+}
+
 Error lmdb_error(int code, const char* doing) {
     std::string what = std::string("lmdb: ") + doing + ": " + mdb_strerror(code);
     switch (code) {
-        case MDB_CORRUPTED:
-        case MDB_INVALID:
         case MDB_VERSION_MISMATCH:
         case MDB_INCOMPATIBLE:
         case MDB_BAD_VALSIZE:
             return permanent_error(std::move(what));
+        case MDB_CORRUPTED:
+        case MDB_PAGE_NOTFOUND:
+        case MDB_INVALID:
+            return transient_error(std::move(what), Fault::damaged);
         default:
-            return transient_error(std::move(what));
+            return transient_error(std::move(what), fault_of(code));
     }
 }
 
@@ -210,9 +249,7 @@ Result<void> EnvState::remap(std::size_t size) {
 
 Result<std::shared_ptr<Env>> Env::open(const std::filesystem::path& directory, const EnvOptions& options) {
     if (options.access != Access::reader) TRY_VOID(make_directories(directory));
-    std::error_code ignored;
-    std::string key = std::filesystem::weakly_canonical(directory, ignored).string();
-    if (key.empty()) key = directory.string();
+    const std::string key = registry_key(directory);
 
     Registry& all = registry();
     std::unique_lock lock(all.mutex);
@@ -329,7 +366,10 @@ Result<void> Env::update(const std::function<Result<void>(WriteTransaction&)>& w
 }
 
 Result<void> Env::grow() {
-    return state_->remap(state_->map_size() * 2);
+    const std::size_t size = state_->map_size() * 2;
+    if (size > kMostMapSize)
+        return permanent_error("lmdb: " + directory().string() + " is as large as it may become");
+    return state_->remap(size);
 }
 
 std::uint64_t Env::pages() const {

@@ -15,6 +15,13 @@
 
 namespace mailstead::kv {
 
+// Whether this process has the environment open.
+bool is_open_here(const std::filesystem::path& directory);
+
+std::string errno_text(int code);
+// What an errno says of the disk: full, damaged, or nothing of the kind.
+Fault fault_of(int code);
+
 // An LMDB return code as an error. What an operator can mend (space, memory, slots) may work later.
 Error lmdb_error(int code, const char* doing);
 

@@ -66,7 +66,7 @@ Result<void> copy_bytes(int directory, const char* from, const char* to) {
 Result<void> restore(const std::filesystem::path& directory) {
     TRY(held, lock_directory(directory));
     // Another process may have done it while this one waited.
-    if (check_file(directory)) return {};
+    if (check_file(directory, true)) return {};
     TRY_VOID(copy_bytes(held.get(), kCopy, kFresh));
     const std::string aside =
         std::string(kData) + ".damaged-" + std::to_string(now().time_since_epoch().count());
@@ -103,7 +103,7 @@ Result<void> keep_copy(const Env& env) {
         if (known) (void)::fchmod(out.get(), before.st_mode & 0777);
         if (::fsync(out.get()) != 0) return errno_error("sync a copy in " + directory.string());
     }
-    TRY_VOID(check_data_file(directory / kFresh));
+    TRY_VOID(check_data_file(directory / kFresh, true));
     return rename_in(held.get(), kFresh, kCopy);
 }
 
@@ -120,21 +120,21 @@ Result<void> keep_copy_now_and_then(const Env& env) {
 Result<void> refresh_copy(const std::filesystem::path& directory) {
     const struct stat copy = facts_of(directory / kCopy);
     if (copy.st_size != 0 && !is_newer(facts_of(directory / kData).st_mtim, copy.st_mtim)) return {};
-    TRY_VOID(check_file(directory));  // what is damaged must not replace the copy
+    TRY_VOID(check_file(directory, true));  // what is damaged must not replace the copy
     TRY(env, Env::open(directory, EnvOptions{}));
     return keep_copy(*env);
 }
 
 Result<std::shared_ptr<Env>> open_with_copy(const std::filesystem::path& directory, const EnvOptions& options,
                                             const OnRestored& on_restored) {
-    const Result<void> sound = check_file(directory);
+    const Result<void> sound = check_file(directory, true);
     const bool damaged = !sound && sound.error().fault == Fault::damaged;
     std::error_code error;
     const bool was_there = std::filesystem::exists(directory / kData, error);
     const bool has_copy = std::filesystem::exists(directory / kCopy, error);
     // The first use of all.
     if (!damaged || (!was_there && !has_copy)) return Env::open(directory, options);
-    if (!has_copy || !check_data_file(directory / kCopy)) {
+    if (!has_copy || !check_data_file(directory / kCopy, true)) {
         return permanent_error(sound.error().what + ", and there is no sound copy of it beside: restore " +
                                    directory.string() + " from a backup (`mailstead restore`)",
                                Fault::damaged);

@@ -50,6 +50,22 @@ Result<FileDescriptor> bind_tcp(const SocketAddress& address, Families families)
 
 namespace {
 
+// Takes a dead socket away. What still answers belongs to a program that lives: its clients would be cut off.
+Result<void> clear_place(const sockaddr_un& address, int type) {
+    const std::string what = std::string("cannot listen on ") + address.sun_path;
+    struct stat status {};
+    if (::lstat(address.sun_path, &status) != 0) return {};
+    if (!S_ISSOCK(status.st_mode)) return permanent_error(what + ": it is there and no socket");
+    const FileDescriptor probe(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!probe) return system_failure(what);
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+        errno == EAGAIN || errno == EPROTOTYPE)
+        return permanent_error(what + ": another program listens there");
+    if (errno != ECONNREFUSED && errno != ENOENT) return system_failure(what);
+    if (::unlink(address.sun_path) != 0 && errno != ENOENT) return system_failure(what);
+    return {};
+}
+
 Result<FileDescriptor> bind_path(const std::string& path, unsigned mode, int type) {
     sockaddr_un address{};
     const std::string what = "cannot listen on " + path;
@@ -58,7 +74,7 @@ Result<FileDescriptor> bind_path(const std::string& path, unsigned mode, int typ
     std::memcpy(address.sun_path, path.data(), path.size());
     FileDescriptor socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return system_failure(what);
-    ::unlink(path.c_str());
+    TRY_VOID(clear_place(address, type));
     // The mode of the socket's file before bind counts at once: nobody slips in between bind and chmod.
     ::fchmod(socket.get(), mode);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)

@@ -20,7 +20,9 @@ enum class Families : std::uint8_t { dual, ipv6_only };
 // A listening TCP socket with SO_REUSEADDR. Bind while still root; port 0 lets the kernel choose. `[::]`
 // takes IPv4 as well unless asked not to (when 0.0.0.0 is bound to the same port too).
 Result<FileDescriptor> bind_tcp(const SocketAddress& address, Families families = Families::dual);
-// A listening Unix stream socket at `path` (a stale one is replaced), with permission bits `mode`.
+// A listening Unix stream socket at `path`, with permission bits `mode`. The socket of a program that is gone
+// is replaced; one that somebody still listens on is left alone, and so is anything that is no socket: an
+// error.
 Result<FileDescriptor> bind_unix(const std::string& path, unsigned mode);
 // The same for datagrams.
 Result<FileDescriptor> bind_unix_datagram(const std::string& path, unsigned mode);

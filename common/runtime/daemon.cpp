@@ -9,6 +9,7 @@
 #include <ctime>
 #include <filesystem>
 #include <optional>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +18,7 @@
 #include "common/base/text.h"
 #include "common/net/listener.h"
 #include "common/runtime/file_limit.h"
+#include "common/runtime/ownership.h"
 
 namespace mailstead::runtime {
 
@@ -44,19 +46,23 @@ std::optional<std::string> settings_file(int argc, const char* const* argv) {
 }
 
 // https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
-void tell_service_manager(std::string_view state) {
+// Connected before the sandbox closes, which an abstract address is outside of.
+FileDescriptor find_service_manager() {
     const char* const path = std::getenv("NOTIFY_SOCKET");
     sockaddr_un address{};
     if (path == nullptr || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof address.sun_path)
-        return;
+        return {};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path, std::strlen(path));
     if (path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket) return;
-    static_cast<void>(::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
-                               reinterpret_cast<const sockaddr*>(&address), size));
+    FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) return {};
+    return socket;
+}
+
+void tell_service_manager(const FileDescriptor& socket, std::string_view state) {
+    if (socket) static_cast<void>(::send(socket.get(), state.data(), state.size(), MSG_NOSIGNAL));
 }
 
 void tell_supervisor() {
@@ -85,6 +91,14 @@ Result<void> bind_internet(const Plan& plan, Sockets& sockets) {
     return {};
 }
 
+Result<void> make_folders(const Plan& plan) {
+    for (const std::filesystem::path& folder : plan.folders) {
+        if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+            return permanent_error("cannot make " + folder.string() + ": " + std::strerror(errno));
+    }
+    return {};
+}
+
 Result<void> bind_local(const Plan& plan, Sockets& sockets) {
     for (const UnixSocketPlan& wanted : plan.unix_sockets) {
         TRY(socket, wanted.datagram ? net::bind_unix_datagram(wanted.path, wanted.mode)
@@ -94,21 +108,46 @@ Result<void> bind_local(const Plan& plan, Sockets& sockets) {
     return {};
 }
 
-Result<void> close_sandbox(const Plan& plan) {
-    Sandbox sandbox = plan.sandbox;
-    if (!plan.log_file.empty()) {
-        // For opening it anew after rotation.
-        sandbox.paths.push_back(
-            {std::filesystem::path(plan.log_file).parent_path().string(), Access::temporary});
-    }
-    TRY(report, enter_sandbox(sandbox));
+Result<void> close_sandbox(Plan& plan) {
+    // For opening it anew after rotation.
+    if (!plan.log_file.empty()) allow_replaced(plan, plan.log_file, Access::log);
+    TRY(report, enter_sandbox(plan.sandbox));
     log::info("daemon.sandbox", {{"landlock", report.landlock_abi}, {"seccomp", report.seccomp}});
     return {};
+}
+
+// The effective user for a while: root is given up only when the low ports are bound, but what is made before
+// then in the user's folders must be the user's.
+class ActingAs {
+public:
+    explicit ActingAs(const std::string& user) {
+        if (::geteuid() != 0 || user.empty()) return;
+        const passwd* const entry = ::getpwnam(user.c_str());  // that there is none is said by drop_root
+        acts_ = entry != nullptr && ::setegid(entry->pw_gid) == 0 && ::seteuid(entry->pw_uid) == 0;
+    }
+    ~ActingAs() {
+        if (acts_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();
+    }
+    ActingAs(const ActingAs&) = delete;
+    ActingAs& operator=(const ActingAs&) = delete;
+
+private:
+    bool acts_ = false;
+};
+
+Result<FileDescriptor> take_lock(const Plan& plan, std::string_view program) {
+    if (plan.lock.empty()) return FileDescriptor();
+    const ActingAs user(plan.user);
+    const auto holder = holder_of(plan.lock);
+    if (holder && holder->stopping)
+        log::info("daemon.waits", {{"for", holder->to_string()}, {"why", "it is stopping"}});
+    return hold_lock(plan.lock, program);
 }
 
 // What is there after a successful start.
 struct Running {
     Plan plan;
+    FileDescriptor lock;
     net::IoThreads* threads = nullptr;
 };
 
@@ -118,17 +157,19 @@ Result<Running> start(Program& program, const std::string& settings) {
     const std::size_t files = raise_file_limit(plan.max_open_files);
     if (files < plan.max_open_files)
         log::warning("daemon.files.few", {{"wanted", plan.max_open_files}, {"limit", files}});
+    TRY(lock, take_lock(plan, program.name()));
     Sockets sockets;
     TRY_VOID(bind_internet(plan, sockets));
     TRY_VOID(program.prepare());
     TRY_VOID(drop_root(plan.user));
+    TRY_VOID(make_folders(plan));
     TRY_VOID(bind_local(plan, sockets));
     TRY_VOID(program.open());
     net::IoThreads& threads = program.keep(std::make_unique<net::IoThreads>(plan.threads));
     TRY_VOID(close_sandbox(plan));
     TRY_VOID(program.start(threads, std::move(sockets)));
     threads.start();
-    return Running{std::move(plan), &threads};
+    return Running{std::move(plan), std::move(lock), &threads};
 }
 
 // Until SIGTERM or SIGINT.
@@ -168,6 +209,7 @@ int run(Program& program, const std::string& settings) {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     ::umask(0077);
+    const FileDescriptor service_manager = find_service_manager();
     auto running = start(program, settings);
     if (!running) {
         const Error error = running.error();
@@ -175,11 +217,12 @@ int run(Program& program, const std::string& settings) {
         return error.retry == Retry::is_useless ? kConfiguration : kTemporaryFailure;
     }
     log::info("daemon.ready", {{"threads", running->threads->size()}});
-    tell_service_manager("READY=1");
+    tell_service_manager(service_manager, "READY=1");
     tell_supervisor();
     serve(program);
     log::info("daemon.stop");
-    tell_service_manager("STOPPING=1");
+    tell_service_manager(service_manager, "STOPPING=1");
+    if (running->lock) say_stopping(running->lock);
     drain(program, running->plan.drain);
     running->threads->stop();
     running->threads->join();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,9 +24,13 @@ struct UnixSocketPlan {
 
 // Filled by Program::configure.
 struct Plan {
+    std::filesystem::path data_dir;
     log::Level log_level = log::Level::info;
-    std::string log_file;                      // empty: standard error
-    std::vector<net::SocketAddress> tcp;       // bound in this order, before root is dropped
+    std::string log_file;  // empty: standard error
+    // Held for life, as the user, and taken before any socket is touched (see ownership.h). Empty: none.
+    std::filesystem::path lock;
+    std::vector<net::SocketAddress> tcp;         // bound in this order, before root is dropped
+    std::vector<std::filesystem::path> folders;  // made as the user, 0700, where they are missing
     std::vector<UnixSocketPlan> unix_sockets;  // as the user, after root is dropped; their folders must exist
     std::string user;                          // empty: stay who we are
     std::size_t threads = 0;                   // 0: one per core
@@ -39,6 +44,10 @@ Result<settings::Settings> load_settings(const std::string& file);
 
 // Log, user and threads as the settings say; no sockets, and nothing in the sandbox.
 Plan plan_of(const settings::Settings& settings);
+
+// Lets the daemon open `file`, and whatever replaces it: its folder. Where that folder holds the data as
+// well, which is not for every daemon, the file that is there now alone.
+void allow_replaced(Plan& plan, const std::filesystem::path& file, Access access);
 
 // Adds the listeners' addresses to `plan.tcp`, in order. An error, permanent: not an address.
 Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners);

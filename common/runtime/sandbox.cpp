@@ -26,6 +26,24 @@ namespace {
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
+#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
+#endif
+// linux/landlock.h of Linux 6.12, as far as it is used: struct landlock_ruleset_attr grew at its end.
+constexpr std::uint64_t kNetBindTcp = 1ULL << 0;
+constexpr std::uint64_t kNetConnectTcp = 1ULL << 1;
+constexpr std::uint64_t kScopeAbstractUnixSocket = 1ULL << 0;
+constexpr std::uint64_t kScopeSignal = 1ULL << 1;
+struct RulesetAttributes {
+    std::uint64_t handled_access_fs = 0;
+    std::uint64_t handled_access_net = 0;  // from ABI 4 on
+    std::uint64_t scoped = 0;              // from ABI 6 on
+};
+constexpr int kRuleNetPort = 2;
+struct NetPortAttributes {
+    std::uint64_t allowed_access = 0;
+    std::uint64_t port = 0;
+};
 
 using Rights = std::uint64_t;
 
@@ -34,8 +52,7 @@ constexpr Rights kTemporaryRights =
     kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_TRUNCATE;
 constexpr Rights kWriteRights = kTemporaryRights | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                                 LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                                LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_SYM |
-                                LANDLOCK_ACCESS_FS_REFER;
+                                LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER;
 constexpr Rights kProgramRights = kReadRights | LANDLOCK_ACCESS_FS_EXECUTE;
 // Those that mean something for a single file.
 constexpr Rights kFileRights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -45,6 +62,7 @@ Rights rights_known_to(int abi) {
     Rights known = (1ULL << 13) - 1;  // ABI 1: execute ... make_sym
     if (abi >= 2) known |= LANDLOCK_ACCESS_FS_REFER;
     if (abi >= 3) known |= LANDLOCK_ACCESS_FS_TRUNCATE;
+    if (abi >= 5) known |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
     return known;
 }
 
@@ -56,6 +74,8 @@ Rights rights_of(Access access) {
             return kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE;
         case Access::temporary:
             return kTemporaryRights;
+        case Access::log:
+            return LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG;
         case Access::write:
             break;
     }
@@ -109,17 +129,42 @@ constexpr std::array kReadByAll{"/usr/lib",
                                 "/dev/urandom",
                                 "/dev/random"};
 
+FileDescriptor make_ruleset(const Sandbox& sandbox, int abi) {
+    RulesetAttributes attributes;
+    attributes.handled_access_fs = rights_known_to(abi);
+    std::size_t size = sizeof attributes.handled_access_fs;
+    if (abi >= 4) {
+        attributes.handled_access_net = kNetBindTcp;
+        if (!sandbox.internet || !sandbox.tcp_ports.empty()) attributes.handled_access_net |= kNetConnectTcp;
+        size = offsetof(RulesetAttributes, scoped);
+    }
+    if (abi >= 6) {
+        attributes.scoped = kScopeAbstractUnixSocket;
+        if (!sandbox.start_programs) attributes.scoped |= kScopeSignal;
+        size = sizeof attributes;
+    }
+    return FileDescriptor(static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
+}
+
+Result<void> allow_ports(int ruleset, const Sandbox& sandbox, int abi) {
+    if (abi < 4 || !sandbox.internet) return {};
+    for (const std::uint16_t port : sandbox.tcp_ports) {
+        const NetPortAttributes rule{kNetConnectTcp, port};
+        if (syscall(SYS_landlock_add_rule, ruleset, kRuleNetPort, &rule, 0) != 0)
+            return failure("sandbox: port " + std::to_string(port));
+    }
+    return {};
+}
+
 Result<int> close_file_system(const Sandbox& sandbox) {
     const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 1) return 0;  // ENOSYS: not built in; EOPNOTSUPP: not switched on
     // The first version forbids every link and rename from one folder to another.
     if (abi < 2 && sandbox.links_files) return 0;
     const Rights known = rights_known_to(static_cast<int>(abi));
-    landlock_ruleset_attr attributes{};
-    attributes.handled_access_fs = known;
-    const FileDescriptor ruleset(static_cast<int>(
-        syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0)));
+    const FileDescriptor ruleset = make_ruleset(sandbox, static_cast<int>(abi));
     if (!ruleset) return failure("sandbox: Landlock");
+    TRY_VOID(allow_ports(ruleset.get(), sandbox, static_cast<int>(abi)));
     const Rights by_all = sandbox.start_programs ? kProgramRights : kReadRights | LANDLOCK_ACCESS_FS_EXECUTE;
     for (const char* const path : kReadByAll) TRY_VOID(allow(ruleset.get(), path, by_all & known));
     TRY_VOID(allow(ruleset.get(), "/dev/null", (kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE) & known));

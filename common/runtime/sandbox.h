@@ -14,7 +14,8 @@ enum class Access : std::uint8_t {
     read,       // files and folders below, reading
     update,     // reading, and writing into files that exist (LMDB's lock files)
     write,      // reading, writing, creating, renaming, linking, removing below
-    temporary,  // reading the folder and creating unnamed files in it (O_TMPFILE)
+    temporary,  // creating unnamed files in it (O_TMPFILE), reading and writing files
+    log,        // creating files and writing to their ends, no reading
 };
 
 struct PathRule {
@@ -25,14 +26,16 @@ struct PathRule {
 // What stays open. Each main.cpp states its own.
 struct Sandbox {
     std::vector<PathRule> paths;
-    bool internet = false;        // new sockets of IPv4 and IPv6 besides the inherited listeners (DNS counts)
+    bool internet = false;  // new sockets of IPv4 and IPv6 besides the inherited listeners (DNS counts)
+    // Where TCP may be dialled, with `internet`: only these ports. Empty: any. Nothing is bound anew.
+    std::vector<std::uint16_t> tcp_ports;
     bool start_programs = false;  // fork and exec (the supervisor)
     bool links_files = false;     // link, rename and unlink (the writer of the store)
 };
 
 // What the kernel let us do, for the log.
 struct SandboxReport {
-    int landlock_abi = 0;  // 0: the kernel has none, or it is switched off
+    int landlock_abi = 0;  // 0: the kernel has none, or it is switched off; 4: TCP ports; 6: signals
     bool seccomp = false;
 };
 
@@ -43,6 +46,9 @@ Result<void> drop_root(const std::string& user);
 // Closes the sandbox around this process, all threads (seccomp) and all threads started later (Landlock):
 // call before threads start. A kernel without Landlock or seccomp is no error (see the report); a rule that
 // cannot be applied is.
+//
+// Signals go to this process alone (the supervisor excepted), and abstract Unix sockets of others are out of
+// reach.
 //
 // A system call outside the list fails with EPERM, so that a library's harmless surprise costs a feature and
 // not the daemon; those that only an attacker needs (ptrace, module loading, execve where programs may not be

@@ -24,9 +24,9 @@ net::TlsServerOptions options_of(const settings::Tls& tls) {
 
 void add_certificates(Plan& plan, const settings::Tls& tls) {
     for (const settings::CertificatePaths& pair : tls.certificates) {
-        // The folders, since renewed certificates are new files.
-        plan.sandbox.paths.push_back({.path = pair.certificate.parent_path(), .access = Access::read});
-        plan.sandbox.paths.push_back({.path = pair.key.parent_path(), .access = Access::read});
+        // Renewed certificates are new files.
+        allow_replaced(plan, pair.certificate, Access::read);
+        allow_replaced(plan, pair.key, Access::read);
     }
 }
 

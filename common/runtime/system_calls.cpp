@@ -3,12 +3,15 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <initializer_list>
+#include <linux/fs.h>
 #include <memory>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include <seccomp.h>
 
@@ -27,20 +30,20 @@ constexpr const char* kEverywhere[] = {
     "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2",
     "munlock", "membarrier", "memfd_create", "pkey_alloc", "pkey_free", "pkey_mprotect",
     // threads, waiting, signals
-    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address", "gettid",
-    "tgkill", "tkill", "exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
-    "rt_sigtimedwait", "rt_sigpending", "rt_sigsuspend", "sigaltstack", "sigreturn", "signalfd", "signalfd4",
-    "pause", "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_getscheduler",
-    "sched_get_priority_max", "sched_get_priority_min", "nanosleep", "clock_nanosleep", "clock_gettime",
-    "clock_getres", "gettimeofday", "time", "restart_syscall", "getcpu", "arch_prctl", "kill",
+    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address", "gettid", "exit",
+    "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "rt_sigpending",
+    "rt_sigsuspend", "sigaltstack", "sigreturn", "signalfd", "signalfd4", "pause", "sched_yield",
+    "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_get_priority_max",
+    "sched_get_priority_min", "nanosleep", "clock_nanosleep", "clock_gettime", "clock_getres", "gettimeofday",
+    "time", "restart_syscall", "getcpu", "arch_prctl",
     // who and where we are
     "getpid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups",
     "getpgrp", "getpgid", "getsid", "uname", "sysinfo", "getrusage", "times", "getrlimit", "setrlimit",
-    "prlimit64", "getrandom", "getcwd", "umask", "getpriority", "setpriority",
+    "getrandom", "getcwd", "umask", "getpriority",
     // waiting for descriptors
     "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll",
     "ppoll", "select", "pselect6", "eventfd", "eventfd2", "timerfd_create", "timerfd_settime",
-    "timerfd_gettime", "pipe", "pipe2", "dup", "dup2", "dup3", "fcntl", "fcntl64", "close", "close_range",
+    "timerfd_gettime", "pipe", "pipe2", "dup", "dup2", "dup3", "close", "close_range",
     // reading files
     "open", "openat", "openat2", "read", "readv", "pread64", "preadv", "preadv2", "lseek", "_llseek", "stat",
     "lstat", "fstat", "fstat64", "newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "access",
@@ -56,15 +59,32 @@ constexpr const char* kEverywhere[] = {
     "setsockopt", "socketpair", "recv", "recvfrom", "recvmsg", "recvmmsg", "send", "sendto", "sendmsg",
     "sendmmsg"};
 
-constexpr const char* kChangingFolders[] = {
-    "link",     "linkat",    "rename",  "renameat", "renameat2", "unlink",   "unlinkat",
-    "rmdir",    "mkdir",     "mkdirat", "symlink",  "symlinkat", "truncate", "chmod",
-    "fchmodat", "utimensat", "utime",   "utimes",   "chown",     "fchown",   "fchownat"};
+constexpr const char* kChangingFolders[] = {"link",     "linkat",   "rename",   "renameat",  "renameat2",
+                                            "unlink",   "unlinkat", "rmdir",    "mkdir",     "mkdirat",
+                                            "truncate", "chmod",    "fchmodat", "utimensat", "utime",
+                                            "utimes",   "chown",    "fchown",   "fchownat"};
 
-constexpr const char* kProgramsStart[] = {
-    "clone",     "clone3", "fork",     "vfork",      "execve",           "execveat",  "wait4",
-    "waitid",    "setsid", "setpgid",  "setuid",     "setgid",           "setgroups", "setresuid",
-    "setresgid", "unlink", "unlinkat", "pidfd_open", "pidfd_send_signal"};
+constexpr const char* kProgramsStart[] = {"clone",
+                                          "clone3",
+                                          "fork",
+                                          "vfork",
+                                          "execve",
+                                          "execveat",
+                                          "wait4",
+                                          "waitid",
+                                          "setsid",
+                                          "setpgid",
+                                          "setuid",
+                                          "setgid",
+                                          "setgroups",
+                                          "setresuid",
+                                          "setresgid",
+                                          "unlink",
+                                          "unlinkat",
+                                          "pidfd_open",
+                                          "pidfd_send_signal",
+                                          "kill",
+                                          "tkill"};
 
 // Nothing here calls these by accident.
 constexpr const char* kAttack[] = {"ptrace",
@@ -136,19 +156,49 @@ int allow_sockets(scmp_filter_ctx filter, bool internet) {
     return result;
 }
 
-int allow_with_arguments(scmp_filter_ctx filter) {
+int allow_if(scmp_filter_ctx filter, const char* name, unsigned number, scmp_datum_t value) {
+    const int call = seccomp_syscall_resolve_name(name);
+    if (call == __NR_SCMP_ERROR) return 0;
+    const int result =
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, argument(number, SCMP_CMP_EQ, value));
+    return result == -EDOM ? 0 : result;
+}
+
+int allow_any_of(scmp_filter_ctx filter, const char* name, unsigned number,
+                 std::initializer_list<unsigned long> values) {
     int result = 0;
-    for (const int request :
-         {FIONREAD, FIONBIO, FIOCLEX, static_cast<int>(TCGETS), static_cast<int>(TIOCGWINSZ)}) {
-        if (result == 0)
-            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                      argument(1, SCMP_CMP_EQ, static_cast<scmp_datum_t>(request)));
+    for (const unsigned long value : values) {
+        if (result == 0) result = allow_if(filter, name, number, value);
     }
-    for (const int option : {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_VMA}) {
+    return result;
+}
+
+// What names a process may name this one alone: abort() and pthread_kill() do. A limit or a priority is set
+// for the caller, which 0 means as well.
+int allow_on_ourselves(scmp_filter_ctx filter) {
+    const auto self = static_cast<unsigned long>(::getpid());
+    int result = allow_any_of(filter, "kill", 0, {self});
+    if (result == 0) result = allow_any_of(filter, "tgkill", 0, {self});
+    if (result == 0) result = allow_any_of(filter, "prlimit64", 0, {0, self});
+    if (result == 0) result = allow_any_of(filter, "setpriority", 1, {0});
+    return result;
+}
+
+int allow_with_arguments(scmp_filter_ctx filter) {
+    int result = allow_on_ourselves(filter);
+    if (result == 0)
+        result = allow_any_of(filter, "ioctl", 1, {FIONREAD, FIONBIO, FIOCLEX, TCGETS, TIOCGWINSZ, FICLONE});
+    // Not F_SETOWN and F_SETSIG: they send signals.
+    for (const char* const name : {"fcntl", "fcntl64"}) {
         if (result == 0)
-            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                                      argument(0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)));
+            result = allow_any_of(filter, name, 1,
+                                  {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK,
+                                   F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETPIPE_SZ,
+                                   F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS});
     }
+    if (result == 0)
+        result = allow_any_of(filter, "prctl", 0,
+                              {PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_VMA});
     return result;
 }
 

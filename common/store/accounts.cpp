@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/store/applier.h"
+#include "common/store/index_check.h"
 #include "common/store/maildir.h"
 #include "common/store/records.h"
 
@@ -91,27 +92,10 @@ std::optional<AccountId> parse_id(std::string_view name) {
     return AccountId(*number);
 }
 
-// Whether there is a file or a mailbox other than INBOX in the account's Maildir: then it has had an index.
-bool holds_mail(const std::filesystem::path& data_dir, AccountId account) {
-    const std::string mail = (data_dir / maildir::mail_path(account)).string();
-    bool found = false;
-    const auto look = [&found](std::string_view name) {
-        found = found || name.front() != '.';
-        return !found;
-    };
-    for (const char* folder : {"/cur", "/new"}) maildir::list_directory(mail + folder, look);
-    if (found) return true;
-    maildir::list_directory(mail, [&found](std::string_view name) {
-        found = found || (name.front() == '.' && maildir::mailbox_of(name));
-        return !found;
-    });
-    return found;
-}
-
 }  // namespace
 
-Accounts::Accounts(std::function<void(std::string_view)> log, std::filesystem::path data_dir)
-    : log_(std::move(log)), data_dir_(std::move(data_dir)), memory_(std::make_shared<Memory>()) {}
+Accounts::Accounts(std::function<void(std::string_view)> log, std::filesystem::path root)
+    : log_(std::move(log)), root_(std::move(root)), memory_(std::make_shared<Memory>()) {}
 Accounts::~Accounts() = default;
 
 Accounts::Changed Accounts::take_changed(AccountId account) {
@@ -121,6 +105,8 @@ Accounts::Changed Accounts::take_changed(AccountId account) {
 Result<commit::EnvironmentPlace> Accounts::locate(std::string_view name) {
     const auto id = parse_id(name);
     if (!id) return to_error(Failure(Fault::non_existent, "no such account"));
+    if (!root_.empty() && lost_index(root_, *id))
+        return to_error(Failure(Fault::damaged, std::string(kLostIndex)));
     commit::EnvironmentPlace place;
     place.directory = maildir::index_path(*id);
     place.options = index_options(kv::Access::engine_writer);
@@ -134,9 +120,9 @@ Result<std::unique_ptr<commit::Environment>> Accounts::attach(std::string_view n
     if (!id) return to_error(Failure(Fault::non_existent, "no such account"));
     TRY(databases, open_databases(*env));
     TRY(transaction, env->read());
-    if (const auto format = check_format(transaction, databases); !format) {
-        if (log_) log_("account " + std::string(name) + ": " + format.error().what);
-        return to_error(format.error());
+    if (const auto checked = check_index(transaction, databases, *id); !checked) {
+        if (log_) log_("account " + std::string(name) + ": " + checked.error().what);
+        return to_error(checked.error());
     }
     return std::unique_ptr<commit::Environment>(
         std::make_unique<AccountEnvironment>(*id, std::move(env), databases, memory_));

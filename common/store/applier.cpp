@@ -59,6 +59,7 @@ Outcome<void> Applier::create_account() {
                                      {"Drafts", SpecialUse::drafts}, {"Junk", SpecialUse::junk},
                                      {"Sent", SpecialUse::sent},     {"Trash", SpecialUse::trash}};
     TRY_VOID(txn_.put(db_.meta, key::kFormatKey, encode_u32(kFormat)));
+    TRY_VOID(txn_.put(db_.meta, key::kIdKey, encode_u32(id_.value)));
     for (const Default& mailbox : kDefaults) {
         const auto name = MailboxName::parse(mailbox.name);
         TRY_VOID(create_one(*name, mailbox.use, true));

@@ -5,7 +5,10 @@
 #include <unordered_map>
 #include <utility>
 
+#include "common/commit/engine.h"
 #include "common/store/index.h"
+#include "common/store/index_check.h"
+#include "common/store/rebuild.h"
 
 namespace mailstead::store {
 
@@ -57,13 +60,16 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
     const std::filesystem::path directory = options.root / maildir::index_path(account);
     std::error_code error;
     if (!std::filesystem::exists(directory / "data.mdb", error)) {
+        if (had_index(options.root, account)) return Failure(Fault::damaged, std::string(kLostIndex));
         return Failure(Fault::non_existent, "the account has no mailboxes yet");
     }
     auto index = std::make_shared<Index>();
     index->id = account;
     index->root = options.root;
-    TRY(env, kv::Env::open(directory, index_options(options.beside_engine ? kv::Access::engine_writer
-                                                                          : kv::Access::reader)));
+    TRY(env, options.beside_engine
+                 ? kv::Env::open(directory, index_options(kv::Access::engine_writer))
+                 : commit::open_for_reading(options.root, maildir::index_path(account),
+                                            index_options(kv::Access::reader)));
     index->env = std::move(env);
     {
         // An index that the writer has only just begun has no databases yet: whoever asks for the account to
@@ -73,7 +79,7 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
         index->db = *databases;
     }
     TRY(transaction, index->env->read());
-    TRY(exists, check_format(transaction, index->db));
+    TRY(exists, check_index(transaction, index->db, account));
     if (!exists) return Failure(Fault::non_existent, "the account has no mailboxes yet");
     return index;
 }

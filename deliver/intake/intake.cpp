@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fcntl.h>
-#include <future>
 
 #include "common/net/event.h"
 #include "common/queue/change.h"
@@ -56,19 +55,25 @@ queue::QueueEntry entry_for_report(const ipc::DeliverMessage& message) {
     return entry;
 }
 
+// smtpd asks about logins to SMTP alone, and hands in mail that came by it; likewise imapd.
+void must_speak_for(const ipc::PeerInfo& peer, ipc::Service service) {
+    if (!ipc::may_speak_for(peer.role, service))
+        throw ipc::NotAllowed("may not speak for " + std::string(ipc::to_string(service)));
+}
+
 }  // namespace
 
-net::Task<ipc::Message> Intake::handle(ipc::Message request, std::uint64_t connection) {
+net::Task<ipc::Message> Intake::handle(ipc::Message request, const ipc::PeerInfo& peer) {
     switch (request.type) {
         case ipc::MessageType::deliver_message:
-            co_return co_await deliver(std::move(request));
+            co_return co_await deliver(std::move(request), peer);
         case ipc::MessageType::apply_change:
             co_return co_await apply_change(std::move(request));
         case ipc::MessageType::auth_step:
-            co_return co_await authenticate(std::move(request), connection);
+            co_return co_await authenticate(std::move(request), peer);
         case ipc::MessageType::auth_cancel:
             if (const auto cancel = ipc::AuthCancel::decode(request.payload))
-                parts_.auth->cancel(cancel->conversation, connection);
+                parts_.auth->cancel(cancel->conversation, peer.connection);
             co_return ipc::make_message(ipc::Done{});
         case ipc::MessageType::ledger_line:
             co_return co_await write_ledger(std::move(request));
@@ -87,12 +92,27 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, std::uint64_t conne
     }
 }
 
-net::Task<ipc::Message> Intake::deliver(ipc::Message request) {
+net::Task<ipc::Message> Intake::deliver(ipc::Message request, const ipc::PeerInfo& peer) {
     auto message = ipc::DeliverMessage::decode(request.payload);
     if (!message || request.descriptors.size() != 1 || message->envelope.recipients.empty())
         co_return malformed<ipc::DeliverMessage>();
+    must_speak_for(peer, message->origin.service);
     ipc::DeliverAnswer answer = co_await take(*std::move(message), std::move(request.descriptors.front()));
     co_return ipc::make_message(answer);
+}
+
+net::Task<Result<std::shared_ptr<MessageBytes>>> Intake::bytes_of(FileDescriptor file, std::uint64_t size) {
+    auto work = [this, size, owned = std::make_shared<FileDescriptor>(std::move(file))] {
+        return MessageBytes::take(std::move(*owned), size, places_);
+    };
+    if (size <= kParsedInPlace) {
+        auto taken = work();
+        if (!taken) co_return std::move(taken).error();
+        co_return std::make_shared<MessageBytes>(*std::move(taken));
+    }
+    auto taken = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!taken) co_return std::move(taken).error();
+    co_return std::make_shared<MessageBytes>(*std::move(taken));
 }
 
 net::Task<Result<std::string>> Intake::fetch_cache_of(std::shared_ptr<MessageBytes> bytes) {
@@ -102,14 +122,25 @@ net::Task<Result<std::string>> Intake::fetch_cache_of(std::shared_ptr<MessageByt
     co_return cache;
 }
 
+// An account that cannot be looked up may be there: the commit will tell.
+bool Intake::is_known(AccountId account) const {
+    const auto found = parts_.directory->find_account(account);
+    return !found || *found;
+}
+
 net::Task<ipc::DeliverAnswer> Intake::take(ipc::DeliverMessage message, FileDescriptor file) {
     using Outcome = ipc::DeliverAnswer::Outcome;
-    auto read = MessageBytes::read(file.get(), message.size);
-    if (!read) co_return refusal(Outcome::transient, describe_refusal(read.error()));
-    auto bytes = std::make_shared<MessageBytes>(*std::move(read));
-    const bool local =
-        std::any_of(message.envelope.recipients.begin(), message.envelope.recipients.end(),
-                    [](const auto& each) { return std::holds_alternative<ipc::Local>(each.target); });
+    auto taken = co_await bytes_of(std::move(file), message.size);
+    if (!taken) co_return refusal(Outcome::transient, describe_refusal(taken.error()));
+    const std::shared_ptr<MessageBytes> bytes = *std::move(taken);
+    bool local = false;
+    for (const ipc::Recipient& recipient : message.envelope.recipients) {
+        const auto* const here = std::get_if<ipc::Local>(&recipient.target);
+        if (here == nullptr) continue;
+        // Removed since RCPT: the sender tries again and is told then.
+        if (!is_known(here->account)) co_return refusal(Outcome::transient, "4.2.1 A mailbox has just gone");
+        local = true;
+    }
     std::string cache;
     if (local) {
         auto built = co_await fetch_cache_of(bytes);
@@ -118,7 +149,7 @@ net::Task<ipc::DeliverAnswer> Intake::take(ipc::DeliverMessage message, FileDesc
     }
 
     Acceptance acceptance;
-    commit::MessageFile handed_over{std::move(file), message.size, bytes->content()};
+    commit::MessageFile handed_over{bytes->release_file(), message.size, bytes->content()};
     const commit::Outcome outcome =
         co_await commit_message(message, cache, std::move(handed_over), acceptance);
     ipc::DeliverAnswer answer = answer_for(acceptance, outcome);
@@ -207,6 +238,8 @@ net::Task<ipc::Message> Intake::apply_change(ipc::Message request) {
     if (!change) co_return ipc::make_message(failed(change.error()));
     if (!is_for_users(change->action))
         co_return ipc::make_message(failed({store::Fault::invalid, "not a change for users"}));
+    if (!is_known(asked->account))
+        co_return ipc::make_message(failed({store::Fault::non_existent, "there is no such account"}));
     if (std::holds_alternative<store::SetQuota>(change->action)) {
         ipc::ChangeAnswer set = co_await set_quota(asked->account, *std::move(change));
         co_return ipc::make_message(set);
@@ -225,13 +258,16 @@ net::Task<ipc::ChangeAnswer> Intake::apply(AccountId account, store::Change chan
         for (store::NewMessage& message : append->messages) {
             if (message.file >= files.size())
                 co_return failed({store::Fault::invalid, "a message without its file"});
-            auto read = MessageBytes::read(files[message.file].get(), message.size);
-            if (!read) co_return failed({store::Fault::invalid, read.error().what});
-            auto bytes = std::make_shared<MessageBytes>(*std::move(read));
+            auto taken = co_await bytes_of(std::move(files[message.file]), message.size);
+            if (!taken)
+                co_return failed({taken.error().retry == Retry::is_useless ? store::Fault::invalid
+                                                                           : store::Fault::unavailable,
+                                  taken.error().what});
+            const std::shared_ptr<MessageBytes> bytes = *std::move(taken);
             auto cache = co_await fetch_cache_of(bytes);
             if (!cache) co_return failed({store::Fault::unavailable, cache.error().what});
             message.cache = *std::move(cache);
-            transaction.files.push_back({std::move(files[message.file]), message.size, bytes->content()});
+            transaction.files.push_back({bytes->release_file(), message.size, bytes->content()});
             message.file = static_cast<std::uint32_t>(transaction.files.size() - 1);
         }
     }
@@ -276,11 +312,12 @@ ipc::ChangeAnswer Intake::refused(AccountId account, const Error& error) const {
     return failed(failure);
 }
 
-net::Task<ipc::Message> Intake::authenticate(ipc::Message request, std::uint64_t connection) {
+net::Task<ipc::Message> Intake::authenticate(ipc::Message request, const ipc::PeerInfo& peer) {
     auto step = ipc::AuthStep::decode(request.payload);
     wipe(request.payload);
     if (!step) co_return malformed<ipc::AuthStep>();
-    ipc::AuthAnswer answer = co_await parts_.auth->step(*std::move(step), connection);
+    must_speak_for(peer, step->service);
+    ipc::AuthAnswer answer = co_await parts_.auth->step(*std::move(step), peer.connection);
     co_return ipc::make_message(answer);
 }
 
@@ -344,7 +381,8 @@ ipc::Message Intake::answer_status() const {
                       {"journal_bytes", engine.journal_bytes},
                       {"queued_messages", queued ? *queued : 0},
                       {"lost_messages", lost_bodies_.load(std::memory_order_relaxed)},
-                      {"damaged_copies", count_damaged_copies(parts_.data_dir)}};
+                      {"damaged_copies", count_damaged_copies(parts_.data_dir)},
+                      {"refused_requests", parts_.refusals()}};
     if (parts_.repairer) answer.repairs = parts_.repairer->list();
     for (ipc::Repair& repair : answer.repairs) {
         const auto account = store::account_of(repair.environment);
@@ -355,27 +393,12 @@ ipc::Message Intake::answer_status() const {
     return ipc::make_message(answer);
 }
 
+// Its mail stays until its time has come, which may be now.
 net::Task<ipc::Message> Intake::remove_account(ipc::Message request) {
-    auto gone = ipc::AccountGone::decode(request.payload);
-    if (!gone) co_return malformed<ipc::AccountGone>();
-    commit::Transaction forget;
-    forget.parts.push_back(part(store::ForgetSharer{gone->account}));
-    co_await submit(*parts_.engine, std::move(forget));
-    const std::filesystem::path folder = parts_.data_dir / "accounts" / std::to_string(gone->account.value);
-    auto work = [this, account = gone->account, folder]() -> Result<void> {
-        parts_.reader->close(account, {store::Fault::non_existent, "the account is gone"});
-        std::promise<Result<void>> dropped;
-        auto done = dropped.get_future();
-        parts_.engine->drop(store::environment_of(account),
-                            [&](Result<void> result) { dropped.set_value(std::move(result)); });
-        TRY_VOID(done.get());
-        std::error_code error;
-        std::filesystem::remove_all(folder, error);
-        if (error) return transient_error("cannot remove " + folder.string() + ": " + error.message());
-        return {};
-    };
-    auto removed = co_await runtime::offload(*parts_.pool, std::move(work));
-    if (!removed) co_return ipc::refuse(removed.error().what);
+    if (!ipc::AccountGone::decode(request.payload)) co_return malformed<ipc::AccountGone>();
+    auto work = [removals = parts_.removals] { return removals->delete_due(now()); };
+    const auto deleted = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!deleted) co_return ipc::refuse(deleted.error().what);
     co_return ipc::make_message(ipc::Done{});
 }
 

@@ -19,6 +19,7 @@
 #include "deliver/auth/auth_service.h"
 #include "deliver/intake/message_bytes.h"
 #include "deliver/local/deposit.h"
+#include "deliver/local/removals.h"
 #include "deliver/queue/outbound_queue.h"
 #include "deliver/repair/repairer.h"
 #include "deliver/report/report.h"
@@ -31,13 +32,14 @@ struct IntakeParts {
     Quotas* quotas = nullptr;
     directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
-    store::Reader* reader = nullptr;
+    Removals* removals = nullptr;
     const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
     Repairer* repairer = nullptr;  // nullptr: nothing is repaired (tests)
     runtime::OffloadPool* pool = nullptr;
     std::filesystem::path data_dir;
     QueueLimits limits;
+    std::function<std::uint64_t()> refusals;  // of requests outside the peer's role, for `status`
 };
 
 // The transaction for one message: deposits, a queue entry for remote recipients, the ledger's lines. What it
@@ -52,14 +54,17 @@ struct Acceptance {
 class Intake {
 public:
     // The parts outlive it.
-    explicit Intake(IntakeParts parts) : parts_(std::move(parts)) {}
+    Intake(IntakeParts parts, MessageBytes::Places places)
+        : parts_(std::move(parts)), places_(std::move(places)) {}
 
-    // The handler of the ipc server.
-    net::Task<ipc::Message> handle(ipc::Message request, std::uint64_t connection);
+    // The handler of the ipc servers, which have looked at the role already. Throws ipc::NotAllowed.
+    net::Task<ipc::Message> handle(ipc::Message request, const ipc::PeerInfo& peer);
     void forget(std::uint64_t connection) { parts_.auth->forget(connection); }
 
 private:
-    net::Task<ipc::Message> deliver(ipc::Message request);
+    net::Task<ipc::Message> deliver(ipc::Message request, const ipc::PeerInfo& peer);
+    // Nobody's mailbox comes into being because a peer names its number.
+    bool is_known(AccountId account) const;
     net::Task<ipc::DeliverAnswer> take(ipc::DeliverMessage message, FileDescriptor file);
     net::Task<commit::Outcome> commit_message(const ipc::DeliverMessage& message, const std::string& cache,
                                               commit::MessageFile file, Acceptance& acceptance);
@@ -68,7 +73,7 @@ private:
     net::Task<ipc::ChangeAnswer> apply(AccountId account, store::Change change, ipc::Descriptors files);
     ipc::ChangeAnswer refused(AccountId account, const Error& error) const;
     net::Task<ipc::ChangeAnswer> set_quota(AccountId account, store::Change change);
-    net::Task<ipc::Message> authenticate(ipc::Message request, std::uint64_t connection);
+    net::Task<ipc::Message> authenticate(ipc::Message request, const ipc::PeerInfo& peer);
     net::Task<ipc::Message> command_queue(ipc::Message request);
     net::Task<ipc::Message> write_ledger(ipc::Message request);
     void note_ledger(const Result<std::string>& written);
@@ -76,9 +81,12 @@ private:
     ipc::Message answer_quota(const ipc::Message& request) const;
     ipc::Message answer_status() const;
     // Runs on the pool when the message is large enough to keep a thread busy.
+    // Likewise.
+    net::Task<Result<std::shared_ptr<MessageBytes>>> bytes_of(FileDescriptor file, std::uint64_t size);
     net::Task<Result<std::string>> fetch_cache_of(std::shared_ptr<MessageBytes> bytes);
 
     IntakeParts parts_;
+    MessageBytes::Places places_;
     std::atomic<bool> ledger_fails_{false};      // said so, and no line was written since
     std::atomic<std::uint64_t> lost_bodies_{0};  // messages whose file imapd missed, since the start
 };

@@ -69,7 +69,7 @@ void TextIndexer::find_accounts() {
 
 void TextIndexer::run() {
     // Of this thread alone, on Linux.
-    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+    (void)::setpriority(PRIO_PROCESS, 0, kNice);
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         const auto next =

@@ -35,7 +35,7 @@ Result<void> move_data_file_aside(const std::filesystem::path& folder, Time now)
 }  // namespace
 
 Result<void> settle_faults(const std::filesystem::path& data_dir, Time now) {
-    const std::filesystem::path record = data_dir / "run/faults.deliver";
+    const std::filesystem::path record = data_dir / "run/faults";
     std::error_code error;
     const std::filesystem::path root = std::filesystem::canonical(data_dir, error);
     std::map<std::string, Suspicion> suspects;

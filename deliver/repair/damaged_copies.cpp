@@ -15,8 +15,9 @@ namespace {
 constexpr std::size_t kKept = 2;
 constexpr std::string_view kMark = ".damaged-";
 
+// `index.damaged-<time>`, or `damaged-<time>` within the folder.
 bool is_copy(const std::filesystem::path& path) {
-    return path.filename().string().find(kMark) != std::string::npos;
+    return path.filename().string().find(kMark.substr(1)) != std::string::npos;
 }
 
 // The oldest first.
@@ -74,6 +75,7 @@ Result<void> move_aside(const std::filesystem::path& folder, Time now) {
 
 std::size_t count_damaged_copies(const std::filesystem::path& data_dir) {
     std::size_t copies = copies_in(data_dir);
+    for (const char* folder : {"ledger", "directory", "credentials"}) copies += copies_in(data_dir / folder);
     std::error_code error;
     for (auto account = std::filesystem::directory_iterator(data_dir / "accounts", error);
          !error && account != std::filesystem::directory_iterator(); account.increment(error)) {

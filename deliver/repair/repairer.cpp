@@ -66,15 +66,29 @@ Repairer::~Repairer() {
 
 void Repairer::set_aside(const commit::SetAside& what) {
     log::error("repair.set_aside", {{"environment", what.environment}, {"why", what.why.what}});
+    if (what.why.fault != Fault::damaged) {
+        const std::lock_guard lock(mutex_);
+        paused_.insert(what.environment);
+        has_paused_ = true;
+        return;
+    }
     if (const auto account = store::account_of(what.environment)) {
         parts_.reader->close(*account, {store::Fault::set_aside, std::string(store::kBeingRepaired)});
         parts_.tell(*account, ipc::ChangeNotice::Index::set_aside);
     }
     {
         const std::lock_guard lock(mutex_);
-        Case& known = cases_[what.environment];
-        known.why = what.why.what;
-        known.since = what.since;
+        cases_.try_emplace(what.environment);
+    }
+    wake_.notify_all();
+}
+
+void Repairer::resume(const std::string& environment) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (paused_.erase(environment) == 0) return;
+        has_paused_ = !paused_.empty();
+        if (const auto account = store::account_of(environment)) resumed_.insert(*account);
     }
     wake_.notify_all();
 }
@@ -107,7 +121,7 @@ void Repairer::report(AccountId account, ipc::DamageReport::Kind kind, std::stri
         if (repaired != repaired_.end() && Clock::now() - repaired->second < pace_.trusted) return;
         if (kind == ipc::DamageReport::Kind::crash) twice = ++crashes_[account] > kCrashesForgiven;
     }
-    const auto sound = kv::check_file(folder_of(parts_.data_dir, account) / "index");
+    const auto sound = kv::check_file(folder_of(parts_.data_dir, account) / "index", true);
     if (sound && !twice) {
         log::warning("repair.reported",
                      {{"account", account.value}, {"what", what}, {"found", "nothing wrong"}});
@@ -130,10 +144,15 @@ void Repairer::rebuild_shares() {
 
 std::vector<ipc::Repair> Repairer::list() const {
     std::vector<ipc::Repair> all;
+    for (const commit::SetAside& aside : parts_.engine->set_aside())
+        all.push_back({aside.environment, {}, aside.why.what, aside.since, 0, 0, {}});
     const std::lock_guard lock(mutex_);
-    for (const auto& [environment, each] : cases_) {
-        all.push_back(
-            {environment, {}, each.why, each.since, each.percent, each.failures, each.last_failure});
+    for (ipc::Repair& repair : all) {
+        const auto known = cases_.find(repair.environment);
+        if (known == cases_.end()) continue;
+        repair.percent = known->second.percent;
+        repair.failures = known->second.failures;
+        repair.last_failure = known->second.last_failure;
     }
     return all;
 }
@@ -182,6 +201,12 @@ void Repairer::run() {
         if (const auto environment = next(wake)) {
             lock.unlock();
             repair(*environment);
+            lock.lock();
+        } else if (!resumed_.empty()) {
+            const AccountId account = *resumed_.begin();
+            resumed_.erase(account);
+            lock.unlock();
+            parts_.account_is_back(account);
             lock.lock();
         } else if (std::exchange(shares_wanted_, false)) {
             lock.unlock();
@@ -250,7 +275,11 @@ Result<void> Repairer::repair_account(AccountId account) {
     // Out of everybody's way first: what is damaged may kill whoever reads it.
     TRY_VOID(move_aside(folder / "index", now()));
     TRY_VOID(make_maildir(folder / "mail"));
-    const auto report = store::rebuild_index(parts_.data_dir, account, now());
+    const auto report = store::rebuild_index(parts_.data_dir, account, now(),
+                                             [&](std::uint64_t done, std::uint64_t of) {
+                                                 progress(environment, done, of);
+                                                 return !is_stopping();
+                                             });
     if (!report) return store::to_error(report.error());
     TRY_VOID(readmit(environment));
     parts_.reader->renew(account);
@@ -259,7 +288,12 @@ Result<void> Repairer::repair_account(AccountId account) {
     log::info("repair.account", {{"account", account.value},
                                  {"mailboxes", report->mailboxes},
                                  {"messages", report->messages},
-                                 {"skipped", report->skipped}});
+                                 {"damaged", report->damaged},
+                                 {"adopted", report->adopted},
+                                 {"skipped", report->skipped},
+                                 {"had_list", report->had_sidecar}});
+    for (const std::string& problem : report->problems)
+        log::warning("repair.account", {{"account", account.value}, {"problem", problem}});
     return {};
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -59,6 +60,12 @@ public:
     // The engine says so (EngineOptions::on_set_aside). Any thread, also before start().
     void set_aside(const commit::SetAside& what);
 
+    // The engine has committed to this environment: one that it had set aside for a while by itself is back.
+    // On the committer's thread, for each one; cheap.
+    void committed(const std::string& environment) {
+        if (has_paused_.load(std::memory_order_relaxed)) resume(environment);
+    }
+
     // After Engine::start().
     void start();
     // A repair under way is given up and begun anew after the next start. Before Engine::stop().
@@ -78,8 +85,6 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     struct Case {
-        std::string why;
-        Time since{};
         Clock::time_point not_before{};
         Clock::time_point asked{};  // when somebody wanted it last
         std::uint32_t failures = 0;
@@ -87,6 +92,7 @@ private:
         std::uint8_t percent = 0;
     };
 
+    void resume(const std::string& environment);
     void run();
     std::optional<std::string> next(Clock::time_point& wake) const;
     void repair(const std::string& environment);
@@ -106,6 +112,10 @@ private:
     std::condition_variable wake_;
     std::map<std::string, Case> cases_;
     std::map<AccountId, Clock::time_point> repaired_;
+    // Out of service without damage, such as by a disk that refuses: the engine tries by itself.
+    std::set<std::string> paused_;
+    std::set<AccountId> resumed_;  // are to be told of
+    std::atomic<bool> has_paused_{false};
     std::map<AccountId, unsigned> crashes_;  // of imapd, since this start
     bool shares_wanted_ = false;
     bool stopping_ = false;

@@ -156,11 +156,8 @@ Server::~Server() = default;
 Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
                            FileDescriptor notices) {
     threads_ = &threads;
-    const std::string deliver_socket = settings_.data_dir / "run" / "deliver.sock";
     for (std::size_t i = 0; i < threads.size(); ++i) {
-        ipc::ClientOptions client;
-        client.path = deliver_socket;
-        client.program = "imapd";
+        ipc::ClientOptions client = ipc::deliver_client(settings_.data_dir, ipc::Role::imapd);
         workers_.push_back(std::make_unique<Worker>(threads.context(i), shared_, std::move(client)));
     }
     tasks_ = std::make_unique<net::TaskGroup>(threads.context(0), report);

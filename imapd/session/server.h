@@ -32,7 +32,7 @@ public:
     // What imapd died of before: deliver is told. Before start().
     void report_faults_before(std::vector<kv::FaultRecord> faults) { faults_ = std::move(faults); }
 
-    // `sockets` are bound to our_listeners(), in order; `notices` to data/run/imapd.notify.
+    // `sockets` are bound to our_listeners(), in order; `notices` to data/run/imapd/notify.
     Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets, FileDescriptor notices);
     // See runtime::Program.
     void request_stop();

@@ -74,25 +74,24 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
 
 Server::~Server() = default;
 
-Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
-                           const std::string& deliver_socket) {
+Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     threads_ = &threads;
-    TRY_VOID(make_workers(threads, deliver_socket));
+    TRY_VOID(make_workers(threads));
     const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(threads, wanted[i], std::move(sockets.at(i)));
     listeners_.start();
     return {};
 }
 
-Result<void> Server::make_workers(net::IoThreads& threads, const std::string& deliver_socket) {
+Result<void> Server::make_workers(net::IoThreads& threads) {
     dns::ResolverOptions resolver_options;
     resolver_options.trusted = settings_.dns.trusted;
     TRY(servers, runtime::addresses_of(settings_.dns.servers));
     resolver_options.servers = std::move(servers);
     for (std::size_t i = 0; i < threads.size(); ++i) {
         auto worker = std::make_unique<Worker>(threads.context(i), environment_);
-        const ipc::ClientOptions client{.path = deliver_socket, .program = "smtpd"};
-        worker->deliver = std::make_unique<IpcDeliverLink>(threads.context(i), client);
+        worker->deliver = std::make_unique<IpcDeliverLink>(
+            threads.context(i), ipc::deliver_client(settings_.data_dir, ipc::Role::smtpd));
         TRY(resolver, dns::CaresResolver::create(threads.context(i), resolver_options));
         worker->resolver = std::move(resolver);
         workers_.push_back(std::move(worker));

@@ -30,9 +30,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // `sockets` are bound to our_listeners(), in order. `deliver_socket` is deliver's.
-    Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets,
-                       const std::string& deliver_socket);
+    // `sockets` are bound to our_listeners(), in order.
+    Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
     // See runtime::Program.
     void request_stop();
     bool wait_idle(std::chrono::milliseconds at_most);
@@ -40,7 +39,7 @@ public:
 
 private:
     bool background_ended(std::size_t index);
-    Result<void> make_workers(net::IoThreads& threads, const std::string& deliver_socket);
+    Result<void> make_workers(net::IoThreads& threads);
     void listen(net::IoThreads& threads, const settings::Listener& listener, FileDescriptor socket);
 
     const settings::Settings settings_;

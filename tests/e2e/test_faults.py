@@ -12,14 +12,8 @@ from lab.process import run, wait_until
 TEXT = "From: a@remote.test\r\nSubject: {0}\r\n\r\nx\r\n"
 
 
-def children(stack):
-    """The daemons under `serve` by name."""
-    out = run("ps", "-o", "pid=,comm=", "--ppid", stack.daemon.process.pid).out
-    return {name: int(pid) for pid, name in (line.split(None, 1) for line in out.splitlines() if line.strip())}
-
-
 def deliver_pid(stack):
-    return next((pid for name, pid in children(stack).items() if "deliv" in name), None)
+    return next((pid for name, pid in stack.children().items() if "deliv" in name), None)
 
 
 def test_while_deliver_is_away_senders_hear_4xx_and_then_mail_flows_again(own_stack):
@@ -79,7 +73,7 @@ def test_a_renewed_certificate_is_used_without_dropping_sessions(own_stack):
     stack = own_stack().start()
     session = stack.imap_login()
     old = ssl.get_server_certificate(("127.0.0.1", stack.imaps))
-    certificate, key = stack.folder / "fullchain.pem", stack.folder / "key.pem"
+    certificate, key = stack.folder / "tls/fullchain.pem", stack.folder / "tls/key.pem"
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
         "/CN=localhost", "-keyout", f"{key}.new", "-out", f"{certificate}.new")
     os.replace(f"{key}.new", key)

@@ -76,6 +76,11 @@ class Mailstead:
         reports = re.findall(r"^.*(?:Sanitizer: |runtime error: ).*$", self.log(), re.M) if self.log_file.exists() else []
         assert not reports, "\n".join(reports)
 
+    def children(self):
+        """The daemons under `serve` by name."""
+        out = run("ps", "-o", "pid=,comm=", "--ppid", self.daemon.process.pid, check=False).out
+        return {name: int(pid) for pid, name in (line.split(None, 1) for line in out.splitlines() if line.strip())}
+
     def log(self):
         return self.log_file.read_text(errors="replace")
 

@@ -104,7 +104,7 @@ TEST(CliInit, LaysOutALocalInstallationThatReads) {
     EXPECT_TRUE(has(done.out, "0 1 2995 mail.example.org"));
     EXPECT_TRUE(has(done.out, "serve"));
     for (const char* file :
-         {"mailstead.toml", "ca.pem", "fullchain.pem", "key.pem", "data/directory/data.mdb",
+         {"mailstead.toml", "ca.pem", "tls/fullchain.pem", "tls/key.pem", "data/directory/data.mdb",
           "data/credentials/data.mdb", "data/run", "data/spool"}) {
         EXPECT_TRUE(std::filesystem::exists(mailstead.path() / file)) << file;
     }
@@ -134,7 +134,7 @@ TEST(CliInit, KeepsSecretsToItsUser) {
     };
     EXPECT_EQ(mode("data"), 0700U);
     EXPECT_EQ(mode("data/credentials"), 0700U);
-    EXPECT_EQ(mode("key.pem") & 0007, 0U);
+    EXPECT_EQ(mode("tls/key.pem") & 0007, 0U);
     EXPECT_FALSE(has(read_file(mailstead.path() / "data/credentials/data.mdb"), "correct horse"));
 }
 
@@ -151,10 +151,10 @@ TEST(CliInit, RefusesASecondTimeAndChangesNothing) {
 TEST(CliInit, GoesOnAfterAnInterruption) {
     Sandbox mailstead;
     ASSERT_EQ(mailstead.init().exit_code, 0);
-    const std::string key = read_file(mailstead.path() / "key.pem");
+    const std::string key = read_file(mailstead.path() / "tls/key.pem");
     std::filesystem::remove(mailstead.config());  // what is written last
     ASSERT_EQ(mailstead.init().exit_code, 0);
-    EXPECT_EQ(read_file(mailstead.path() / "key.pem"), key);
+    EXPECT_EQ(read_file(mailstead.path() / "tls/key.pem"), key);
     EXPECT_EQ(mailstead.ok({"account", "list", "--format", "json"}).find("\"id\":2"), std::string::npos);
 }
 
@@ -230,11 +230,43 @@ TEST_F(Cli, AccountsComeAndGo) {
               EX_DATAERR);
     mailstead.ok({"account", "remove", "me@example.org"});
     EXPECT_EQ(mailstead({"account", "show", "me@example.org"}).exit_code, EX_NOUSER);
+    EXPECT_EQ(mailstead({"account", "remove", "nobody@example.org"}).exit_code, EX_NOUSER);
     EXPECT_EQ(mailstead({"account", "add", "you@example.org", "--password-stdin"}, kPassword).exit_code,
               EX_DATAERR);
     EXPECT_EQ(mailstead({"account", "add", "you@example.net", "--password-stdin"}, kPassword).exit_code,
               EX_DATAERR);
     EXPECT_EQ(mailstead({"account", "quota", "you", "lots"}).exit_code, EX_DATAERR);
+}
+
+TEST_F(Cli, ARemovedAccountComesBackUntilItsMailIsDeleted) {
+    mailstead.ok({"account", "add", "me@example.org", "--quota", "10K", "--password-stdin"}, kPassword);
+    const std::string before = mailstead.ok({"account", "show", "me", "--format", "json"});
+    EXPECT_EQ(mailstead({"account", "remove", "me", "--after", "1 day"}).exit_code, EX_USAGE);
+    EXPECT_EQ(mailstead({"account", "remove", "me", "--delete-mail", "--after", "soon"}).exit_code,
+              EX_DATAERR);
+    EXPECT_TRUE(has(mailstead.ok({"account", "remove", "me"}), "Its mail stays"));
+    EXPECT_TRUE(has(mailstead.ok({"account", "list", "--removed", "--format", "json"}),
+                    R"("mail_deleted_after":null)"));
+    EXPECT_FALSE(has(mailstead.ok({"account", "list", "--format", "json"}), "me@example.org"));
+    EXPECT_EQ(mailstead({"account", "remove", "me@example.org"}).exit_code, EX_DATAERR) << "removed already";
+    EXPECT_TRUE(has(mailstead.ok({"account", "remove", "2", "--delete-mail"}), "is deleted after"));
+    mailstead.ok({"account", "undelete", "me@example.org"});
+    EXPECT_EQ(mailstead.ok({"account", "show", "me", "--format", "json"}), before);
+    EXPECT_EQ(mailstead.ok({"account", "list", "--removed", "--format", "json"}), "[]\n");
+    EXPECT_EQ(mailstead({"account", "undelete", "me@example.org"}).exit_code, EX_NOUSER) << "it is there";
+
+    mailstead.ok({"account", "remove", "me@example.org"});
+    mailstead.ok({"account", "add", "me@example.org", "--password-stdin"}, kPassword);
+    EXPECT_TRUE(has(mailstead.ok({"account", "show", "me", "--format", "json"}), "\"id\":3"))
+        << "a number is not given twice";
+    EXPECT_EQ(mailstead({"account", "undelete", "2"}).exit_code, EX_DATAERR) << "the address is taken";
+    mailstead.ok({"account", "undelete", "2", "--as", "first@example.org"});
+    mailstead.ok({"account", "remove", "me@example.org"});
+    mailstead.ok({"account", "remove", "first@example.org"});
+    mailstead.ok({"account", "undelete", "3"});
+    EXPECT_TRUE(has(mailstead.ok({"account", "remove", "me", "--delete-mail", "--after", "0"}),
+                    "when deliver has time"))
+        << "it does not run here";
 }
 
 TEST_F(Cli, AppPasswordsAreShownOnce) {

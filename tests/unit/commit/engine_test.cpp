@@ -364,18 +364,18 @@ TEST_F(CommitEngine, RecoveryPassesOverDroppedAndDeletedAccounts) {
 }
 
 TEST_F(CommitEngine, ReadersWaitForTheRecoveryOfThisBoot) {
-    EXPECT_TRUE(recovered_since_boot(folder_.path() / "nothing-yet"));
+    EXPECT_TRUE(is_recovered(folder_.path() / "nothing-yet"));
     EXPECT_EQ(run_one(*engine_, "account/1", "add a"), "1");
-    EXPECT_TRUE(recovered_since_boot(root()));
+    EXPECT_TRUE(is_recovered(root()));
     engine_.reset();
     {
         ForgetfulFiles files(root(), folder_.path() / "durable", "an earlier boot");
         open(small_options(root()), &files);
         engine_.reset();
     }
-    EXPECT_FALSE(recovered_since_boot(root()));
+    EXPECT_FALSE(is_recovered(root()));
     open(small_options(root()));
-    EXPECT_TRUE(recovered_since_boot(root()));
+    EXPECT_TRUE(is_recovered(root()));
 }
 
 TEST_F(CommitEngine, AnIndexThatCannotCommitOwesTheChangeAndGetsItLater) {

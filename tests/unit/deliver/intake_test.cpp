@@ -236,14 +236,42 @@ TEST_F(DeliverIntake, AnAppendNeedsItsFileAndHeedsTheQuota) {
     EXPECT_EQ(world_.mail_of(alice_), Strings{mail("x")});
 }
 
-TEST_F(DeliverIntake, ARemovedAccountLeavesNoFolderAndOthersStay) {
+TEST_F(DeliverIntake, TheMailOfARemovedAccountStaysUntilItsTimeHasCome) {
     for (const AccountId account : {alice_, bob_})
         ASSERT_EQ(world_.deliver(message_to({local(account, "x@example.org")}), mail("x")).outcome,
                   Outcome::accepted);
+    ASSERT_TRUE(world_.credentials->set_password(alice_, Secret("pencil")));
+    ASSERT_TRUE(world_.directory->remove_account(alice_, std::nullopt));
     world_.ask(ipc::AccountGone{alice_});
-    EXPECT_FALSE(std::filesystem::exists(world_.root() / "accounts" / std::to_string(alice_.value)));
+    EXPECT_EQ(world_.mail_of(alice_), Strings{mail("x")});
+    ASSERT_TRUE(world_.directory->set_deletion(alice_, now() + std::chrono::hours(1)));
+    world_.ask(ipc::AccountGone{alice_});
+    EXPECT_EQ(world_.mail_of(alice_), Strings{mail("x")});
+    EXPECT_TRUE(world_.credentials->find(alice_).value());
+
+    const std::filesystem::path folder = world_.root() / "accounts" / std::to_string(alice_.value);
+    ASSERT_TRUE(world_.directory->set_deletion(alice_, now()));
+    world_.ask(ipc::AccountGone{alice_});
+    EXPECT_FALSE(std::filesystem::exists(folder));
     EXPECT_EQ(world_.mail_of(alice_), Strings{});
+    EXPECT_FALSE(world_.credentials->find(alice_).value());
+    EXPECT_TRUE(world_.directory->removed_accounts().value().empty());
     EXPECT_EQ(world_.mail_of(bob_).size(), 1u);
+    world_.open_engine();
+    EXPECT_FALSE(std::filesystem::exists(folder)) << "nothing in the journal brings it back";
+}
+
+TEST_F(DeliverIntake, ADeletionThatWasInterruptedIsFinished) {
+    ASSERT_EQ(world_.deliver(message_to({local(alice_, "x@example.org")}), mail("x")).outcome,
+              Outcome::accepted);
+    ASSERT_TRUE(world_.directory->remove_account(alice_, now()));
+    ASSERT_TRUE(world_.directory->begin_deletion(alice_, now()).value());
+    EXPECT_FALSE(world_.directory->undelete_account(alice_, {})) << "half of its mail may be gone";
+    const std::filesystem::path folder = world_.root() / "accounts" / std::to_string(alice_.value);
+    std::filesystem::remove_all(folder / "mail");
+    world_.ask(ipc::AccountGone{bob_});
+    EXPECT_FALSE(std::filesystem::exists(folder));
+    EXPECT_TRUE(world_.directory->removed_accounts().value().empty());
 }
 
 TEST_F(DeliverIntake, TheAdministratorsWordReachesTheQueue) {

@@ -15,6 +15,7 @@ World::World() {
         std::filesystem::create_directories(root() / folder);
     directory = directory::edit_directory(root()).value();
     credentials = directory::edit_credentials(root()).value();
+    recorder_ = directory::open_credentials_recorder(root()).value();
     EXPECT_TRUE(directory->add_domain(*Domain::parse("example.org"), {}));
     pool_.emplace(2, 100);
     authenticator_.emplace(*directory, *credentials);
@@ -32,6 +33,7 @@ AccountId World::add_account(std::string_view login, std::uint64_t quota) {
 
 void World::open_engine(std::uint64_t reserved_space) {
     intake_.reset();
+    removals_.reset();
     reporter_.reset();
     quotas_.reset();
     queue_reader_.reset();
@@ -70,19 +72,21 @@ void World::make_intake(const QueueLimits& limits) {
     };
     quotas_.emplace(*directory, *reader_);
     reporter_.emplace(ReporterParts{root(), "mx.example.org", directory.get(), deposit, limits});
+    removals_.emplace(Removals::Parts{&*engine_, &*reader_, directory.get(), recorder_.get(), root()});
     IntakeParts parts;
     parts.engine = &*engine_;
     parts.auth = &*auth_;
     parts.quotas = &*quotas_;
     parts.directory = directory.get();
     parts.reporter = &*reporter_;
-    parts.reader = &*reader_;
+    parts.removals = &*removals_;
     parts.shares = &*shares_;
     parts.queue = &*queue_reader_;
     parts.pool = &*pool_;
-    parts.data_dir = root();
     parts.limits = limits;
-    intake_.emplace(std::move(parts));
+    parts.refusals = [] { return std::uint64_t{0}; };
+    auto places = MessageBytes::Places::open(root(), std::uint64_t{1} << 30);
+    intake_.emplace(std::move(parts), std::move(places).value());
 }
 
 FileDescriptor World::file_of(std::string_view bytes) const {
@@ -92,7 +96,13 @@ FileDescriptor World::file_of(std::string_view bytes) const {
 }
 
 ipc::Message World::ask(ipc::Message request) {
-    return wait_for(loop_, intake_->handle(std::move(request), 1));
+    ipc::PeerInfo peer;
+    peer.connection = 1;
+    // Whoever may.
+    for (const ipc::Role role : ipc::kRoles) {
+        if (ipc::may_send(role, request.type)) peer.role = role;
+    }
+    return wait_for(loop_, intake_->handle(std::move(request), peer));
 }
 
 ipc::DeliverAnswer World::deliver(ipc::DeliverMessage message, std::string_view bytes) {

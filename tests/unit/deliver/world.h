@@ -95,6 +95,8 @@ private:
     std::optional<Reporter> reporter_;
     std::optional<directory::Authenticator> authenticator_;
     std::optional<AuthService> auth_;
+    std::unique_ptr<directory::CredentialsRecorder> recorder_;
+    std::optional<Removals> removals_;
     std::optional<Intake> intake_;
 };
 

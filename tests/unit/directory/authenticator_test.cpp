@@ -106,7 +106,7 @@ TEST_F(AuthenticatorTest, DisabledAndRemovedAccountsDoNotGetIn) {
     }
     ASSERT_TRUE(directory->set_state(account, AccountState::active));
     EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "success");
-    ASSERT_TRUE(directory->remove_account(account));
+    ASSERT_TRUE(directory->remove_account(account, {}));
     EXPECT_EQ(log_in("PLAIN", "you@example.org", "pencil"), "wrong_credentials") << "remembered, but gone";
 }
 

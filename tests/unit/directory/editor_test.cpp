@@ -17,6 +17,8 @@ Domain domain(const std::string& text) {
     return Domain::parse(text).value();
 }
 
+constexpr Time kNoon{Milliseconds(1'700'000'000'000)};
+
 class EditorTest : public ::testing::Test {
 protected:
     EditorTest() : editor(edit_directory(folder.path()).value()) {}
@@ -63,9 +65,33 @@ TEST_F(EditorTest, AccountsKeepWhatTheyWereGiven) {
 TEST_F(EditorTest, IdsAreNeverGivenTwice) {
     ASSERT_TRUE(editor->add_domain(domain("example.org"), {}));
     const AccountId first = add("a@example.org");
-    ASSERT_TRUE(editor->remove_account(first));
+    ASSERT_TRUE(editor->remove_account(first, {}));
     EXPECT_FALSE(editor->find_account(first).value());
     EXPECT_NE(add("a@example.org"), first);
+}
+
+TEST_F(EditorTest, ARemovedAccountComesBackAsItWas) {
+    ASSERT_TRUE(editor->add_domain(domain("example.org"), {}));
+    const AccountId first = add("a@example.org");
+    ASSERT_TRUE(editor->set_limits(first, {7, 8, 9}));
+    ASSERT_TRUE(editor->remove_account(first, kNoon));
+    const auto removed = editor->removed_accounts().value();
+    ASSERT_EQ(removed.size(), 1U);
+    EXPECT_EQ(removed[0].account.id, first);
+    EXPECT_EQ(removed[0].delete_at, kNoon);
+    EXPECT_EQ(login_of("a@example.org"), "none");
+    EXPECT_FALSE(editor->begin_deletion(first, kNoon - Milliseconds(1)).value()) << "not yet";
+
+    const AccountId second = add("a@example.org");
+    EXPECT_FALSE(editor->undelete_account(first, {})) << "the address is another account's";
+    EXPECT_EQ(editor->undelete_account(first, address("b@example.org")).value().login.unicode(),
+              "b@example.org");
+    EXPECT_EQ(editor->find_account(first).value()->limits, (Limits{7, 8, 9}));
+    EXPECT_EQ(login_of("b"), "b@example.org");
+    EXPECT_EQ(editor->find_by_login("a").value()->id, second);
+    EXPECT_TRUE(editor->removed_accounts().value().empty());
+    EXPECT_FALSE(editor->undelete_account(first, {})) << "it is there";
+    EXPECT_FALSE(editor->begin_deletion(first, kNoon).value()) << "it is there";
 }
 
 TEST_F(EditorTest, LoginsAreFoundAsPeopleTypeThem) {
@@ -124,7 +150,7 @@ TEST_F(EditorTest, AliasesGrowListAndShrink) {
     EXPECT_EQ(aliases[0].address.to_string(), "\"odd \\\"one\"@example.org");
     EXPECT_EQ(aliases[1].address.to_string(), "sales@example.org");
     EXPECT_EQ(aliases[1].targets.size(), 2U);
-    EXPECT_EQ(editor->remove_account(you).value(),
+    EXPECT_EQ(editor->remove_account(you, {}).value(),
               (std::vector<std::string>{"alias \"odd \\\"one\"@example.org", "alias sales@example.org"}));
     EXPECT_TRUE(editor->remove_alias(address("sales@example.org"), {address("YOU@example.org")}).value());
     EXPECT_FALSE(editor->remove_alias(address("sales@example.org"), {address("you@example.org")}).value());

@@ -53,9 +53,11 @@ net::Task<Message> echo(Message request, const PeerInfo& peer) {
 
 class Channel : public ::testing::Test {
 protected:
-    void serve(Server::Handler handler = &echo, ServerOptions options = {}) {
+    void serve(Server::Handler handler = &echo, ServerOptions options = {}, Role role = Role::imapd) {
+        options.role = role;
         threads.emplace(2);
         options.program = "server";
+        options.key = Secret(key);
         options.on_problem = [this](std::string_view problem) {
             const std::lock_guard lock(mutex);
             problems.emplace_back(problem);
@@ -75,7 +77,8 @@ protected:
         ::unlink(path.c_str());
     }
     Client& client(ChannelLimits limits = {}) {
-        clients.push_back(std::make_unique<Client>(loop.context, ClientOptions{path, "test", limits}));
+        clients.push_back(
+            std::make_unique<Client>(loop.context, ClientOptions{path, "test", limits, key_file}));
         return *clients.back();
     }
     ~Channel() override {
@@ -85,6 +88,8 @@ protected:
 
     TemporaryFolder folder;
     std::string path = folder.file("server.sock");
+    std::string key;       // the server's
+    std::string key_file;  // the clients'
     std::mutex mutex;
     std::vector<std::string> problems;
     std::atomic<int> disconnects{0};
@@ -308,7 +313,7 @@ TEST_F(Channel, TheServerReadsNoFurtherThanItsLimit) {
             --running;
             co_return reply;
         },
-        options);
+        std::move(options));
     std::vector<std::string> answers;
     Client& one = client();
     for (int i = 0; i < 10; ++i) loop.tasks.spawn(ask_echo(one, "slow", {}, answers));
@@ -321,14 +326,14 @@ TEST_F(Channel, OneWayMessagesArrive) {
     std::atomic<int> lines{0};
     serve([&lines](Message request, const PeerInfo&) -> net::Task<Message> {
         if (request.type == MessageType::ledger_line && LedgerLine::decode(request.payload)) ++lines;
-        co_return make_message(Done{});
+        co_return make_message(ChangeAnswer{});
     });
     Client& one = client();
     const LedgerLine line{"01H", Time{}, "smtp.accept", {}};
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(send(one, line));
     const auto flushed = [](Client& whom) -> net::Task<void> {
-        const AccountGone gone{AccountId(1)};
-        auto answer = co_await ask(whom, gone, {}, kLong);
+        const ApplyChange last{AccountId(1), {}};
+        auto answer = co_await ask(whom, last, {}, kLong);
         EXPECT_TRUE(answer);
     };
     loop.tasks.spawn(flushed(one));
@@ -344,6 +349,80 @@ std::string frame(std::uint32_t size, int type, std::uint32_t id, int descriptor
     out.u8(static_cast<std::uint8_t>(descriptors));
     out.raw(payload);
     return out.take();
+}
+
+// What became of a question that only its asker and the server see: the text of the error.
+template <class Question>
+std::string refusal_of(Client& client, Loop& loop, const Question& question) {
+    std::string why = "not answered";
+    const auto run = [](Client& whom, const Question& what, std::string& out) -> net::Task<void> {
+        auto answer = co_await ask(whom, what, {}, kLong);
+        out = answer ? "answered" : answer.error().what;
+    };
+    loop.tasks.spawn(run(client, question, why));
+    loop.run();
+    return why;
+}
+
+TEST_F(Channel, WhatARoleMayNotSendEndsTheConnectionAndReachesNoHandler) {
+    std::atomic<int> asked{0};
+    serve(
+        [&asked](Message, const PeerInfo&) -> net::Task<Message> {
+            ++asked;
+            co_return make_message(Done{});
+        },
+        {}, Role::smtpd);
+    EXPECT_EQ(refusal_of(client(), loop, AccountGone{AccountId(1)}), "connection lost: closed by peer");
+    EXPECT_EQ(refusal_of(client(), loop, ApplyChange{AccountId(1), "x"}), "connection lost: closed by peer");
+    EXPECT_EQ(refusal_of(client(), loop, QueueCommand{}), "connection lost: closed by peer");
+    EXPECT_EQ(server->refusals(), 3U);
+    EXPECT_EQ(asked, 0);
+    const std::lock_guard lock(mutex);
+    ASSERT_EQ(problems.size(), 3U);
+    EXPECT_EQ(problems[0], "smtpd (process " + std::to_string(::getpid()) + ", user " +
+                               std::to_string(::geteuid()) + "): may not send account_gone");
+}
+
+TEST_F(Channel, WhatAHandlerDoesNotAllowEndsTheConnectionWithOneLine) {
+    serve([](Message, const PeerInfo&) -> net::Task<Message> {
+        throw NotAllowed("may not speak for smtp");
+        co_return make_message(Done{});
+    });
+    Client& one = client();
+    std::vector<std::string> answers;
+    for (int i = 0; i < 5; ++i) loop.tasks.spawn(ask_echo(one, "x", {}, answers));
+    loop.run();
+    ASSERT_EQ(answers.size(), 5U);
+    for (const std::string& answer : answers) EXPECT_NE(answer.find("connection lost"), std::string::npos);
+    EXPECT_EQ(server->refusals(), 1U);
+    const std::lock_guard lock(mutex);
+    EXPECT_EQ(problems.size(), 1U);
+}
+
+TEST_F(Channel, WithoutTheKeyOfTheRoleNobodyIsHeard) {
+    std::filesystem::create_directories(folder.file("run/imapd"));
+    std::filesystem::create_directories(folder.file("run/smtpd"));
+    const auto right = make_key(folder.path(), Role::imapd);
+    ASSERT_TRUE(right && make_key(folder.path(), Role::smtpd));
+    key = right->reveal();
+    serve();
+    std::vector<std::string> answers;
+    loop.tasks.spawn(ask_echo(client(), "no key", {}, answers));
+    loop.run();
+    key_file = key_path(folder.path(), Role::smtpd);
+    loop.tasks.spawn(ask_echo(client(), "another role's", {}, answers));
+    loop.run();
+    EXPECT_EQ(answers, (std::vector<std::string>{"error: connection lost: closed by peer",
+                                                 "error: connection lost: closed by peer"}));
+    EXPECT_EQ(server->refusals(), 2U);
+    key_file = key_path(folder.path(), Role::imapd);
+    loop.tasks.spawn(ask_echo(client(), "the right one", {}, answers));
+    loop.run();
+    EXPECT_EQ(answers.back(), "the right one");
+    key_file = folder.file("missing");
+    loop.tasks.spawn(ask_echo(client(), "x", {}, answers));
+    loop.run();
+    EXPECT_NE(answers.back().find("cannot read " + key_file), std::string::npos) << answers.back();
 }
 
 TEST_F(Channel, MalformedFramesEndTheConnection) {

@@ -1,6 +1,8 @@
 #include "common/net/listener.h"
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <netinet/in.h>
 #include <set>
@@ -197,6 +199,34 @@ TEST(Listener, SurvivesRunningOutOfDescriptors) {
     EXPECT_EQ(after.read_all(), "hello x");
     EXPECT_EQ(problems, 1);
     EXPECT_TRUE(listener.wait_idle(20s));
+}
+
+TEST(Listener, AUnixSocketThatSomebodyListensOnIsLeftAlone) {
+    const TemporaryFolder folder;
+    const std::string path = folder.file("live.sock");
+    const auto first = bind_unix(path, 0600);
+    ASSERT_TRUE(first);
+    struct stat before {};
+    ASSERT_EQ(::stat(path.c_str(), &before), 0);
+    EXPECT_FALSE(bind_unix(path, 0600));
+    EXPECT_FALSE(bind_unix_datagram(path, 0600));
+    struct stat after {};
+    ASSERT_EQ(::stat(path.c_str(), &after), 0);
+    EXPECT_EQ(before.st_ino, after.st_ino);
+
+    const std::string notices = folder.file("live.notify");
+    const auto datagrams = bind_unix_datagram(notices, 0600);
+    ASSERT_TRUE(datagrams);
+    EXPECT_FALSE(bind_unix_datagram(notices, 0600));
+    EXPECT_FALSE(bind_unix(notices, 0600));
+}
+
+TEST(Listener, WhatIsNoSocketIsNeverReplacedByOne) {
+    const TemporaryFolder folder;
+    const std::string path = folder.file("precious");
+    std::ofstream(path) << "x";
+    EXPECT_FALSE(bind_unix(path, 0600));
+    EXPECT_TRUE(std::filesystem::is_regular_file(path));
 }
 
 TEST(Listener, UnixSocketReplacesAStaleOneAndHasItsMode) {
