@@ -68,7 +68,7 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
     index->root = options.root;
     TRY(env, options.beside_engine
                  ? kv::Env::open(directory, index_options(kv::Access::engine_writer))
-                 : commit::open_for_reading(options.root, maildir::index_path(account),
+                 : commit::open_for_reading(options.root, directory,
                                             index_options(kv::Access::reader)));
     index->env = std::move(env);
     {
@@ -147,6 +147,26 @@ void Reader::renew_all() {
     for (const auto& [account, known] : state_->known) {
         if (const auto slot = known.lock()) state_->renew(*slot);
     }
+}
+
+std::vector<std::pair<AccountId, Failure>> Reader::find_damaged() const {
+    std::vector<std::shared_ptr<Index>> indexes;
+    {
+        const std::lock_guard lock(state_->mutex);
+        for (const auto& slot : state_->recent) {
+            if (auto index = slot->get()) indexes.push_back(*std::move(index));
+        }
+    }
+    std::vector<std::pair<AccountId, Failure>> damaged;
+    for (const auto& index : indexes) {
+        const auto sound = kv::check_file(index->env->directory(), true);
+        if (!sound && sound.error().fault == mailstead::Fault::damaged) {
+            damaged.emplace_back(index->id, sound.error());
+        } else if (sound && index->env->is_replaced()) {
+            damaged.emplace_back(index->id, Failure(Fault::damaged, "its index was replaced by another file"));
+        }
+    }
+    return damaged;
 }
 
 AccountId AccountReader::id() const {

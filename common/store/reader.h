@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/file_descriptor.h"
@@ -177,6 +178,9 @@ public:
     void renew(AccountId account);
     // The same for all that are open.
     void renew_all();
+    // Accounts that are kept open and whose file is no longer what it was when it was opened: cut short,
+    // overwritten, gone, or another one. Some system calls for each account that is open.
+    std::vector<std::pair<AccountId, Failure>> find_damaged() const;
 
 private:
     struct State;

@@ -195,9 +195,10 @@ void Repairer::run() {
     // Of this thread alone, on Linux.
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
     auto copies_at = Clock::now();
+    auto patrol_at = Clock::now() + pace_.patrol;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        auto wake = copies_at;
+        auto wake = std::min(copies_at, patrol_at);
         if (const auto environment = next(wake)) {
             lock.unlock();
             repair(*environment);
@@ -213,6 +214,11 @@ void Repairer::run() {
             if (const auto noted = note_all_shares(); !noted)
                 log::warning("repair.shares", {{"failed", noted.error().what}});
             lock.lock();
+        } else if (Clock::now() >= patrol_at) {
+            lock.unlock();
+            patrol();
+            lock.lock();
+            patrol_at = Clock::now() + pace_.patrol;
         } else if (Clock::now() >= copies_at) {
             copies_at = Clock::now() + pace_.copies;
             lock.unlock();
@@ -231,6 +237,41 @@ void Repairer::refresh_copies() {
         if (const auto kept = kv::refresh_copy(parts_.data_dir / folder); !kept)
             log::warning("directory.copy", {{"folder", folder}, {"failed", kept.error().what}});
     }
+}
+
+// Damage that nobody has met yet: a file that was deleted goes on being written to, and one that was cut short
+// kills whoever touches it next.
+void Repairer::patrol() {
+    for (const auto& [account, why] : parts_.reader->find_damaged())
+        set_aside_now(store::environment_of(account), permanent_error(why.what, Fault::damaged));
+    for (const char* environment : {"queue", "ledger", "shares"}) {
+        const auto sound = kv::check_file(parts_.data_dir / environment, true);
+        if (!sound && sound.error().fault == Fault::damaged) set_aside_now(environment, sound.error());
+    }
+    for (const char* folder : {"directory", "credentials"}) {
+        const auto sound = kv::check_file(parts_.data_dir / folder, true);
+        if (sound || sound.error().fault != Fault::damaged) continue;
+        kv::EnvOptions options;
+        options.access = kv::Access::durable_writer;
+        // Everyone who has the damaged file open finds the new one within a second.
+        const auto restored = kv::open_with_copy(parts_.data_dir / folder, options, [](std::string_view what) {
+            log::error("directory.restored", {{"what", what}});
+        });
+        if (!restored) log::error("directory.damaged", {{"why", restored.error().what}});
+    }
+}
+
+// Waits, so that the next patrol does not come before it is done.
+void Repairer::set_aside_now(const std::string& environment, Error why) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (cases_.contains(environment)) return;
+    }
+    const auto done = wait_for([&](auto answer) {
+        parts_.engine->set_aside(environment, std::move(why), std::move(answer));
+    });
+    if (!done)
+        log::error("repair.set_aside", {{"environment", environment}, {"failed", done.error().what}});
 }
 
 void Repairer::repair(const std::string& environment) {

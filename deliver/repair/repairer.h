@@ -47,6 +47,8 @@ public:
     struct Pace {
         std::chrono::milliseconds first_retry{10'000};  // after a repair that failed; doubled each time
         std::chrono::milliseconds longest_retry{900'000};
+        // Between two looks at the files of what is open.
+        std::chrono::milliseconds patrol{5'000};
         // Between two looks whether the copies of directory and credentials are up to date.
         std::chrono::milliseconds copies{600'000};
         // An account that was repaired is not set aside again for this long because imapd says so.
@@ -103,6 +105,8 @@ private:
     Result<void> note_all_shares();
     Result<void> readmit(const std::string& environment);
     void refresh_copies();
+    void patrol();
+    void set_aside_now(const std::string& environment, Error why);
     void progress(const std::string& environment, std::uint64_t done, std::uint64_t total);
     bool is_stopping() const;
 
