@@ -26,10 +26,11 @@ Result<void> fill(kv::Env& env, const std::vector<QueueEntry>& entries, QueueId 
     });
 }
 
-Result<void> rename_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
+Result<void> move(const std::filesystem::path& from, const std::filesystem::path& to) {
     std::error_code error;
-    std::filesystem::rename(from, to, error);
-    if (error) return transient_error("rename " + from.string() + ": " + error.message());
+    std::filesystem::create_directories(to.parent_path(), error);
+    if (!error) std::filesystem::rename(from, to, error);
+    if (error) return transient_error("move " + from.string() + ": " + error.message());
     return {};
 }
 
@@ -55,7 +56,7 @@ Result<RebuildReport> rebuild_queue(const std::filesystem::path& data_dir, Time 
     report.entries = entries.size();
 
     const std::filesystem::path queue = data_dir / "queue";
-    const std::filesystem::path fresh = data_dir / "queue.new";
+    const std::filesystem::path fresh = queue / "new";
     std::error_code error;
     std::filesystem::remove_all(fresh, error);
     {
@@ -64,11 +65,14 @@ Result<RebuildReport> rebuild_queue(const std::filesystem::path& data_dir, Time 
         TRY(env, kv::Env::open(fresh, options));
         TRY_VOID(fill(*env, entries, next));
     }
-    if (std::filesystem::exists(queue, error)) {
-        report.old_queue = data_dir / ("queue.damaged-" + std::to_string(now.time_since_epoch().count()));
-        TRY_VOID(rename_folder(queue, report.old_queue));
+    const auto aside = queue / ("damaged-" + std::to_string(now.time_since_epoch().count()));
+    for (const char* name : {"data.mdb", "lock.mdb"}) {
+        if (!std::filesystem::exists(queue / name, error)) continue;
+        TRY_VOID(move(queue / name, aside / name));
+        report.old_queue = aside;
     }
-    TRY_VOID(rename_folder(fresh, queue));
+    TRY_VOID(move(fresh / "data.mdb", queue / "data.mdb"));
+    std::filesystem::remove_all(fresh, error);
     return report;
 }
 

@@ -16,8 +16,8 @@ struct RebuildReport {
 };
 
 // Reads `data_dir`/spool and writes `data_dir`/queue as it stood at the last checkpoint; the old one is kept
-// beside, renamed. What came later is in the journal: Engine::readmit() applies it. The engine must not have
-// the queue open, and readers of this process must close it.
+// in damaged-<time> within it. What came later is in the journal: Engine::readmit() applies it. The engine
+// must not have the queue open, and readers of this process must close it.
 Result<RebuildReport> rebuild_queue(const std::filesystem::path& data_dir, Time now);
 
 }  // namespace mailstead::queue

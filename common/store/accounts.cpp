@@ -105,12 +105,10 @@ Accounts::Changed Accounts::take_changed(AccountId account) {
 Result<commit::EnvironmentPlace> Accounts::locate(std::string_view name) {
     const auto id = parse_id(name);
     if (!id) return to_error(Failure(Fault::non_existent, "no such account"));
-    if (!root_.empty() && lost_index(root_, *id))
-        return to_error(Failure(Fault::damaged, std::string(kLostIndex)));
     commit::EnvironmentPlace place;
     place.directory = maildir::index_path(*id);
     place.options = index_options(kv::Access::engine_writer);
-    place.must_exist = !data_dir_.empty() && holds_mail(data_dir_, *id);
+    place.must_exist = !root_.empty() && lost_index(root_, *id);
     return place;
 }
 

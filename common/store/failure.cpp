@@ -57,7 +57,10 @@ void throw_exception_from_error(const Failure& failure, const boost::source_loca
 Error to_error(const Failure& failure) {
     for (const FaultName& entry : kNames) {
         if (entry.fault == failure.fault) {
-            return Error("[" + std::string(entry.name) + "] " + failure.what, retry_of(failure.fault));
+            // What contradicts itself is taken out of service by the engine, and rebuilt.
+            const auto kind =
+                failure.fault == Fault::damaged ? mailstead::Fault::damaged : mailstead::Fault::none;
+            return Error("[" + std::string(entry.name) + "] " + failure.what, retry_of(failure.fault), kind);
         }
     }
     return transient_error(failure.what);

@@ -68,8 +68,7 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
     index->root = options.root;
     TRY(env, options.beside_engine
                  ? kv::Env::open(directory, index_options(kv::Access::engine_writer))
-                 : commit::open_for_reading(options.root, directory,
-                                            index_options(kv::Access::reader)));
+                 : commit::open_for_reading(options.root, directory, index_options(kv::Access::reader)));
     index->env = std::move(env);
     {
         // An index that the writer has only just begun has no databases yet: whoever asks for the account to
@@ -163,7 +162,8 @@ std::vector<std::pair<AccountId, Failure>> Reader::find_damaged() const {
         if (!sound && sound.error().fault == mailstead::Fault::damaged) {
             damaged.emplace_back(index->id, sound.error());
         } else if (sound && index->env->is_replaced()) {
-            damaged.emplace_back(index->id, Failure(Fault::damaged, "its index was replaced by another file"));
+            damaged.emplace_back(index->id,
+                                 Failure(Fault::damaged, "its index was replaced by another file"));
         }
     }
     return damaged;

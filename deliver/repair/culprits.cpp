@@ -25,13 +25,6 @@ bool copied_lately(const std::filesystem::path& folder, Time now) {
     return newest && *newest + kForgotten > now;
 }
 
-// The directory and the credentials are restored from their copies when their data file is not there.
-Result<void> move_data_file_aside(const std::filesystem::path& folder, Time now) {
-    std::error_code error;
-    if (!std::filesystem::exists(folder / "copy.mdb", error)) return {};
-    return move_aside(folder / "data.mdb", now);
-}
-
 }  // namespace
 
 Result<void> settle_faults(const std::filesystem::path& data_dir, Time now) {

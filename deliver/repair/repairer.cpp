@@ -239,8 +239,8 @@ void Repairer::refresh_copies() {
     }
 }
 
-// Damage that nobody has met yet: a file that was deleted goes on being written to, and one that was cut short
-// kills whoever touches it next.
+// Damage that nobody has met yet: a file that was deleted goes on being written to, and one that was cut
+// short kills whoever touches it next.
 void Repairer::patrol() {
     for (const auto& [account, why] : parts_.reader->find_damaged())
         set_aside_now(store::environment_of(account), permanent_error(why.what, Fault::damaged));
@@ -254,9 +254,10 @@ void Repairer::patrol() {
         kv::EnvOptions options;
         options.access = kv::Access::durable_writer;
         // Everyone who has the damaged file open finds the new one within a second.
-        const auto restored = kv::open_with_copy(parts_.data_dir / folder, options, [](std::string_view what) {
-            log::error("directory.restored", {{"what", what}});
-        });
+        const auto restored =
+            kv::open_with_copy(parts_.data_dir / folder, options, [](std::string_view what) {
+                log::error("directory.restored", {{"what", what}});
+            });
         if (!restored) log::error("directory.damaged", {{"why", restored.error().what}});
     }
 }
@@ -267,11 +268,9 @@ void Repairer::set_aside_now(const std::string& environment, Error why) {
         const std::lock_guard lock(mutex_);
         if (cases_.contains(environment)) return;
     }
-    const auto done = wait_for([&](auto answer) {
-        parts_.engine->set_aside(environment, std::move(why), std::move(answer));
-    });
-    if (!done)
-        log::error("repair.set_aside", {{"environment", environment}, {"failed", done.error().what}});
+    const auto done = wait_for(
+        [&](auto answer) { parts_.engine->set_aside(environment, std::move(why), std::move(answer)); });
+    if (!done) log::error("repair.set_aside", {{"environment", environment}, {"failed", done.error().what}});
 }
 
 void Repairer::repair(const std::string& environment) {
@@ -316,11 +315,11 @@ Result<void> Repairer::repair_account(AccountId account) {
     // Out of everybody's way first: what is damaged may kill whoever reads it.
     TRY_VOID(move_aside(folder / "index", now()));
     TRY_VOID(make_maildir(folder / "mail"));
-    const auto report = store::rebuild_index(parts_.data_dir, account, now(),
-                                             [&](std::uint64_t done, std::uint64_t of) {
-                                                 progress(environment, done, of);
-                                                 return !is_stopping();
-                                             });
+    const auto report =
+        store::rebuild_index(parts_.data_dir, account, now(), [&](std::uint64_t done, std::uint64_t of) {
+            progress(environment, done, of);
+            return !is_stopping();
+        });
     if (!report) return store::to_error(report.error());
     TRY_VOID(readmit(environment));
     parts_.reader->renew(account);
@@ -342,7 +341,6 @@ Result<void> Repairer::repair_queue() {
     parts_.queue->close();
     TRY(report, queue::rebuild_queue(parts_.data_dir, now()));
     TRY_VOID(readmit(std::string(queue::kQueueEnvironment)));
-    drop_old_copies(parts_.data_dir / "queue");
     log::info("repair.queue", {{"entries", report.entries}, {"damaged", report.damaged}});
     parts_.queue_is_back();
     return {};
