@@ -1,9 +1,12 @@
 #include "common/queue/rebuild.h"
 
+#include <fcntl.h>
 #include <system_error>
+#include <unistd.h>
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "common/base/file_descriptor.h"
 #include "common/kv/env.h"
 #include "common/kv/keys.h"
 #include "common/queue/change.h"
@@ -73,6 +76,9 @@ Result<RebuildReport> rebuild_queue(const std::filesystem::path& data_dir, Time 
     }
     TRY_VOID(move(fresh / "data.mdb", queue / "data.mdb"));
     std::filesystem::remove_all(fresh, error);
+    // The engine lets go of what it is owed once it has this one.
+    const FileDescriptor folder(::open(queue.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder || ::fsync(folder.get()) != 0) return transient_error("cannot sync " + queue.string());
     return report;
 }
 

@@ -1,12 +1,14 @@
 #include "deliver/repair/repairer.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <future>
 #include <set>
 #include <sys/resource.h>
 #include <system_error>
 #include <unistd.h>
 
+#include "common/base/file_descriptor.h"
 #include "common/base/text.h"
 #include "common/kv/env.h"
 #include "common/kv/kept_copy.h"
@@ -45,6 +47,12 @@ std::vector<AccountId> accounts_below(const std::filesystem::path& data_dir) {
         if (id) accounts.emplace_back(*id);
     }
     return accounts;
+}
+
+Result<void> sync_folder(const std::filesystem::path& folder) {
+    const FileDescriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!open || ::fsync(open.get()) != 0) return transient_error("cannot sync " + folder.string());
+    return {};
 }
 
 Result<void> make_maildir(const std::filesystem::path& mail) {
@@ -321,6 +329,8 @@ Result<void> Repairer::repair_account(AccountId account) {
             return !is_stopping();
         });
     if (!report) return store::to_error(report.error());
+    // The engine lets go of what it is owed once it has this one.
+    TRY_VOID(sync_folder(folder));
     TRY_VOID(readmit(environment));
     parts_.reader->renew(account);
     parts_.tell(account, ipc::ChangeNotice::Index::replaced);
