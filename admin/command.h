@@ -68,6 +68,9 @@ CommandGroup dns_commands();
 CommandGroup queue_commands();
 CommandGroup check_commands();
 CommandGroup config_commands();
+CommandGroup backup_commands();
+CommandGroup restore_commands();
+CommandGroup rollback_commands();
 
 // Parses the command line, runs the command, reports its failure. The exit code.
 int run_cli(const std::vector<CommandGroup>& groups, int argc, const char* const* argv);

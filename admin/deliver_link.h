@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "admin/failure.h"
+#include "common/base/file_descriptor.h"
 #include "common/ipc/messages.h"
 #include "common/settings/settings.h"
+#include "common/store/change.h"
 
 namespace mailstead::admin {
 
@@ -15,5 +18,9 @@ Outcome<ipc::StatusAnswer> ask_status(const settings::Settings& settings);
 Outcome<std::uint64_t> command_queue(const settings::Settings& settings, const ipc::QueueCommand& command);
 // Lets deliver close what it has open of a removed account. Does nothing when deliver does not run.
 Outcome<> announce_removal(const settings::Settings& settings, AccountId account);
+
+// One change of an account, with the files of its messages. EX_CANTCREAT: what it makes is there already.
+Outcome<> apply_change(const settings::Settings& settings, AccountId account, const store::Change& change,
+                       std::vector<FileDescriptor> files);
 
 }  // namespace mailstead::admin

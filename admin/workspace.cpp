@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <unistd.h>
 
+#include "common/backup/format.h"
 #include "common/base/text.h"
 #include "common/settings/units.h"
 
@@ -39,6 +40,11 @@ Outcome<settings::Settings> load_settings(const Arguments& arguments) {
 
 Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings& settings) {
     TRY_VOID(check_access(settings.data_dir / "directory"));
+    const auto format = backup::format_of(settings.data_dir);
+    if (format && format->value_or(0) > backup::kFormat)
+        return Failure(EX_CONFIG, settings.data_dir.string() + " is of format " + std::to_string(**format) +
+                                      ", and this program knows formats up to " +
+                                      std::to_string(backup::kFormat) + ": install the newer Mailstead");
     TRY(editor, directory::edit_directory(settings.data_dir, warn_of_restoring));
     return editor;
 }

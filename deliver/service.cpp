@@ -10,6 +10,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "common/backup/format.h"
 #include "common/commit/engine.h"
 #include "common/dns/cares_resolver.h"
 #include "common/ipc/channel.h"
@@ -23,6 +24,7 @@
 #include "common/store/accounts.h"
 #include "common/store/shares.h"
 #include "deliver/intake/intake.h"
+#include "deliver/local/backup_hold.h"
 #include "deliver/local/housekeeper.h"
 #include "deliver/local/removals.h"
 #include "deliver/local/sharing.h"
@@ -131,6 +133,7 @@ struct Service::Parts {
     std::optional<Housekeeper> housekeeper;
     std::optional<TextIndexer> text_indexer;
     std::optional<Removals> removals;
+    std::optional<BackupHold> backup_hold;
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
 
@@ -201,6 +204,9 @@ Result<void> Service::Parts::start_engine() {
     removals.emplace(
         Removals::Parts{&*engine, &*reader, directory.get(), credentials.get(), settings.data_dir});
     removals->start();
+    backup_hold.emplace(
+        BackupHold::Parts{&*engine, directory.get(), credentials.get(), &*housekeeper, &*removals});
+    backup_hold->start();
     if (text_indexer) text_indexer->start();
     return {};
 }
@@ -303,6 +309,7 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<F
     parts.directory = directory.get();
     parts.reporter = &*reporter;
     parts.removals = &*removals;
+    parts.backup = &*backup_hold;
     parts.shares = &*shares;
     parts.queue = &*queue_reader;
     parts.repairer = &*repairer;
@@ -347,6 +354,11 @@ Service::Service(const settings::Settings& settings) : parts_(std::make_unique<P
 Service::~Service() = default;
 
 Result<void> Service::open() {
+    TRY(older, backup::settle_format(parts_->settings.data_dir));
+    if (older) {
+        log::warning("format.migrated",
+                     {{"from", *older}, {"to", backup::kFormat}, {"back", "mailstead rollback"}});
+    }
     for (const char* folder : {"accounts", "shares", "queue", "ledger", "spool", "journal"}) {
         std::error_code error;
         std::filesystem::create_directories(parts_->settings.data_dir / folder, error);
@@ -418,6 +430,7 @@ void Service::abort() {
 void Service::close() {
     if (parts_->text_indexer) parts_->text_indexer->stop();
     if (parts_->repairer) parts_->repairer->stop();
+    if (parts_->backup_hold) parts_->backup_hold->stop();
     if (parts_->removals) parts_->removals->stop();
     if (parts_->housekeeper) parts_->housekeeper->stop();
     if (parts_->engine) parts_->engine->stop();

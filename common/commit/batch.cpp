@@ -10,6 +10,11 @@ namespace {
 constexpr int kMostRepeats = 64;
 constexpr std::uint64_t kPageSize = 4096;
 
+// LMDB says EIO for a write that came out short, too, as on a disk that has just become full.
+bool may_lack_space(const Error& error) {
+    return error.fault == Fault::disk_full || error.fault == Fault::damaged;
+}
+
 }  // namespace
 
 Result<void> Batch::apply(std::vector<std::unique_ptr<Waiting>> waiting, std::uint64_t least_number) {
@@ -280,14 +285,17 @@ void Batch::commit() {
             holding->environment->after_undo();
             if (wants_growth) {
                 if (!holding->env->grow()) break;
-            } else if (committed.error().fault != Fault::disk_full || !make_room_()) {
+            } else if (!may_lack_space(committed.error()) || !make_room_()) {
                 break;
             }
             committed = commit_again(*holding, wants_growth);
         }
         if (!committed) {
             holding->environment->after_undo();
-            troubled_.emplace_back(holding->key, committed.error());
+            // What could not be written is not there; what is there is whole.
+            Error why = committed.error();
+            why.fault = Fault::none;
+            troubled_.emplace_back(holding->key, std::move(why));
             continue;
         }
         holding->last_batch = number_;
@@ -326,9 +334,12 @@ void Batch::undo() {
 }
 
 std::string Batch::run_after_steps() {
+    const auto run = [this](const std::vector<FileStep>& steps) {
+        if (!holdings_.hold().is_active()) return commit::run_after_steps(files_, options_.root, steps);
+        return commit::run_after_steps(files_, options_.root, holdings_.hold().defer_removals(steps));
+    };
     std::string failures;
-    for (const AppliedPart& part : applied_)
-        failures += commit::run_after_steps(files_, options_.root, part.steps);
+    for (const AppliedPart& part : applied_) failures += run(part.steps);
     return failures;
 }
 

@@ -135,6 +135,24 @@ void Committer::drop(std::string environment, Done done) {
     request([this, environment = std::move(environment)] { return drop_now(environment); }, std::move(done));
 }
 
+void Committer::hold(HoldDone done) {
+    auto batch = std::make_shared<std::uint64_t>();
+    const auto work = [this, batch]() -> Result<void> {
+        TRY(last, hold_now());
+        *batch = last;
+        return {};
+    };
+    request(work, [batch, done = std::move(done)](const Result<void>& held) {
+        done(held ? Result<std::uint64_t>(*batch) : Result<std::uint64_t>(held.error()));
+    });
+}
+
+void Committer::release_hold() {
+    const auto waited = holdings_.hold().end();
+    if (const std::string failures = run_after_steps(files_, options_.root, waited); !failures.empty())
+        log("files left behind:" + failures);
+}
+
 EngineStatus Committer::status() const {
     EngineStatus status;
     status.batches = batches_;
@@ -175,6 +193,7 @@ void Committer::run() {
     begin_checkpoint();
     poll_checkpoint(true);
     answer_checkpoint_requests(transient_error("the engine stops"));
+    release_hold();
     const bool is_at_rest = journal_->control().start == journal_->end() && !sync_failed_ &&
                             unwritten_debts_.empty() && to_revoke_.empty();
     if (is_at_rest && !journal_->mark_clean())
@@ -250,10 +269,14 @@ std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
         return waiting;
     }
     set_accepting(false, kDiskFull);
-    const bool small_pass = has_room_for_small_changes(space);
+    const auto is_small = [](const std::unique_ptr<Waiting>& one) {
+        return one->prepared.empty() && one->bytes <= kSmallPayload;
+    };
+    const bool small_pass =
+        std::any_of(waiting.begin(), waiting.end(), is_small) && has_room_for_small_changes(space);
     std::vector<std::unique_ptr<Waiting>> passed;
     for (auto& one : waiting) {
-        if (small_pass && one->prepared.empty() && one->bytes <= kSmallPayload) {
+        if (small_pass && is_small(one)) {
             passed.push_back(std::move(one));
             continue;
         }
@@ -270,7 +293,7 @@ bool Committer::has_room_for_small_changes(std::uint64_t& space) {
     while (space < kLeastSpace && reserve_.release()) {
         if (volumes_.free_space(space) != 0) return false;
     }
-    return space >= std::min(kLeastSpace, options_.reserved_space / 4);
+    return space >= std::min(kLastSpace, options_.reserved_space / 4);
 }
 
 void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {
@@ -394,6 +417,22 @@ void Committer::remove_staged(const std::vector<std::string>& names) {
 void Committer::give_back(std::vector<std::unique_ptr<Waiting>> rest) {
     const std::lock_guard lock(mutex_);
     for (auto one = rest.rbegin(); one != rest.rend(); ++one) queue_.push_front(std::move(*one));
+}
+
+// Between two batches: everything open is at the same one.
+Result<std::uint64_t> Committer::hold_now() {
+    Hold& hold = holdings_.hold();
+    TRY_VOID(hold.begin());
+    Result<void> taken;
+    holdings_.for_each([&](Holding& holding) {
+        if (!taken) return;
+        taken = hold.take(holding.key, holding.env);
+    });
+    if (!taken) {
+        release_hold();
+        return taken.error();
+    }
+    return next_batch_number_ - 1;
 }
 
 Result<void> Committer::drop_now(const std::string& environment) {

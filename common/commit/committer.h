@@ -27,6 +27,7 @@
 namespace mailstead::commit {
 
 using Done = std::function<void(Result<void>)>;
+using HoldDone = std::function<void(Result<std::uint64_t>)>;
 
 class Committer {
 public:
@@ -44,6 +45,9 @@ public:
     void release(std::size_t bytes);                // admitted, but refused on the way
     void checkpoint(Done done);
     void drop(std::string environment, Done done);
+    void hold(HoldDone done);
+    Hold& held() { return holdings_.hold(); }
+    void release_hold();
     void set_aside(std::string environment, Error why, Done done);
     void readmit(std::string environment, Done done);
     std::vector<SetAside> set_aside() const;
@@ -68,6 +72,7 @@ private:
     void revoke(std::uint64_t batch);
     void remove_staged(const std::vector<std::string>& names);
     void give_back(std::vector<std::unique_ptr<Waiting>> rest);
+    Result<std::uint64_t> hold_now();
     Result<void> drop_now(const std::string& environment);
     void request(std::function<Result<void>()> work, Done done);
     Clock::time_point next_wake(bool dirty) const;

@@ -1,6 +1,8 @@
 #include "common/commit/engine.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <future>
 
 #include "common/commit/committer.h"
@@ -120,6 +122,22 @@ void Engine::drop(std::string environment, std::function<void(Result<void>)> don
     impl_->committer_.drop(std::move(environment), std::move(done));
 }
 
+void Engine::hold(std::function<void(Result<std::uint64_t>)> done) {
+    impl_->committer_.hold(std::move(done));
+}
+
+Result<std::optional<kv::MetaPages>> Engine::held_pages(const std::string& environment) const {
+    return impl_->committer_.held().pages(environment);
+}
+
+void Engine::unpin() {
+    impl_->committer_.held().unpin();
+}
+
+void Engine::release() {
+    impl_->committer_.release_hold();
+}
+
 void Engine::set_aside(std::string environment, Error why, std::function<void(Result<void>)> done) {
     impl_->committer_.set_aside(std::move(environment), std::move(why), std::move(done));
 }
@@ -134,6 +152,18 @@ std::vector<SetAside> Engine::set_aside() const {
 
 EngineStatus Engine::status() const {
     return impl_->committer_.status();
+}
+
+Result<void> begin_journal(const std::filesystem::path& root, std::uint64_t last_batch,
+                           const std::filesystem::path& journal) {
+    FileLayer& files = FileLayer::real();
+    FileDescriptor control;
+    if (files.open(root / journal / "control", O_RDONLY, 0, control) != ENOENT)
+        return permanent_error("there is a journal in " + (root / journal).string() + " already");
+    const EngineOptions usual;
+    TRY(opened, Journal::open(files, {root / journal, usual.segment_size, usual.max_segments}));
+    TRY_VOID(opened->set_start(opened->end(), last_batch + 1));
+    return opened->mark_clean();  // every environment is as it was written
 }
 
 }  // namespace mailstead::commit

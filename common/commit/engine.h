@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -165,6 +166,18 @@ public:
     // recovery. `done` comes on the committer's thread; then its folder may be removed.
     void drop(std::string environment, std::function<void(Result<void>)> done);
 
+    // For a backup: from now on the state of all environments at one batch boundary, whose number is the
+    // answer, stays readable from their files, and message files are not removed; commits go on. `done` comes
+    // on the committer's thread. Every hold that succeeded is ended with release(); stop() ends it, too.
+    void hold(std::function<void(Result<std::uint64_t> batch)> done);
+    // The rest from any thread. The environment's meta pages at the boundary: with them in a copy of its data
+    // file that is the state. nullopt when the file as it lies is: nobody has opened it since. Ask after
+    // copying. An error when the state is not kept (any more).
+    Result<std::optional<kv::MetaPages>> held_pages(const std::string& environment) const;
+    // The environments are copied, and need not be kept any more; message files still are.
+    void unpin();
+    void release();
+
     // Takes an environment out of service (its work killed the process, a reader found it damaged). `done`
     // comes on the committer's thread, when nobody here has its files open any more.
     void set_aside(std::string environment, Error why, std::function<void(Result<void>)> done);
@@ -183,6 +196,11 @@ private:
     class Impl;
     std::unique_ptr<Impl> impl_;
 };
+
+// A new journal for a data folder that was put together from a backup of batch `last_batch`: its numbers go
+// on from there, as the environments expect. An error when there is a journal.
+Result<void> begin_journal(const std::filesystem::path& root, std::uint64_t last_batch,
+                           const std::filesystem::path& journal = "journal");
 
 // ---- for others than deliver
 

@@ -43,7 +43,7 @@ Result<EnvironmentPlace> Holdings::locate(const std::string& key) const {
     return place;
 }
 
-Result<std::unique_ptr<Holding>> Holdings::open(const std::string& key) const {
+Result<std::unique_ptr<Holding>> Holdings::open(const std::string& key) {
     TRY(owner, participant_of(key));
     TRY(place, locate(key));
     auto holding = std::make_unique<Holding>();
@@ -55,6 +55,7 @@ Result<std::unique_ptr<Holding>> Holdings::open(const std::string& key) const {
         return transient_error("the index of " + key + " refuses writes as long as anyone has it open");
     // Nothing in it waits for a checkpoint now, so this very state is durable. It is held before attach() may
     // write: recovery returns to it, and attaches again.
+    hold_.opened(key, holding->env);  // as well
     TRY(pin, holding->env->pin());
     holding->pin = std::move(pin);
     TRY(meta, holding->env->read_meta_pages());

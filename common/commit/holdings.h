@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/commit/engine.h"
+#include "common/commit/hold.h"
 #include "common/commit/participant.h"
 #include "common/commit/volumes.h"
 #include "common/kv/env.h"
@@ -52,6 +53,8 @@ public:
     // Where the environment lies, without opening it.
     Result<EnvironmentPlace> locate(const std::string& key) const;
 
+    Hold& hold() { return hold_; }
+
     OnDamage on_damage(const std::string& key) const;
     // Puts the files of a closed environment aside (<folder>/damaged-<time>), so that the next get() makes
     // new ones.
@@ -72,13 +75,14 @@ public:
 
 private:
     using Order = std::list<std::unique_ptr<Holding>>;  // most recently used first
-    Result<std::unique_ptr<Holding>> open(const std::string& key) const;
+    Result<std::unique_ptr<Holding>> open(const std::string& key);
     Result<std::pair<Participant*, std::string>> participant_of(const std::string& key) const;
     void close_unused();
 
     const EngineOptions& options_;
     Volumes& volumes_;
     std::map<std::string, Participant*, std::less<>> participants_;
+    Hold hold_;
     std::map<std::string, Error, std::less<>> out_;  // out of service, and why
     Order order_;
     std::unordered_map<std::string, Order::iterator> by_key_;

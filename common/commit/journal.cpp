@@ -505,6 +505,7 @@ Result<void> Journal::append(FrameBuffer& frame) {
     const std::size_t size = FrameBuffer::frame_size(frame.payload_size());
     if (control_.clean) {
         control_.clean = false;
+        control_.boot_id = files_.boot_id();
         if (Result<void> written = write_control(); !written) {
             control_.clean = true;
             return written;

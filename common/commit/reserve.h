@@ -13,6 +13,9 @@ namespace mailstead::commit {
 // room at its commit.
 inline constexpr std::uint64_t kLeastSpace = std::uint64_t{8} << 20;
 
+// With less than this nothing is promised any more. One commit of an index writes much less.
+inline constexpr std::uint64_t kLastSpace = std::uint64_t{2} << 20;
+
 class Reserve {
 public:
     Reserve(FileLayer& files, std::filesystem::path path, std::uint64_t size)

@@ -59,7 +59,8 @@ Result<void> Volumes::add_children(const std::filesystem::path& folder) {
 Result<void> Volumes::add(const std::filesystem::path& folder) {
     std::uint64_t device = 0;
     int rc = files_.device_of(folder, device);
-    if (rc == ENOENT || rc == ENOTDIR) return {};
+    if (rc == ENOENT && folder != root_ && folder.has_relative_path())
+        return add(folder.parent_path());  // where it will be made
     if (rc != 0) return cannot_look_at(folder, rc);
     const std::lock_guard lock(mutex_);
     if (by_device_.contains(device)) return {};

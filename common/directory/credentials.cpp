@@ -6,6 +6,7 @@
 #include "common/base/bytes.h"
 #include "common/directory/credential_records.h"
 #include "common/directory/environment.h"
+#include "common/kv/copy.h"
 #include "common/kv/env.h"
 #include "common/kv/kept_copy.h"
 #include "common/kv/keys.h"
@@ -122,6 +123,11 @@ using LmdbCredentials = WithReads<Credentials>;
 class LmdbCredentialsRecorder : public WithReads<CredentialsRecorder> {
 public:
     using WithReads::WithReads;
+
+    Result<void> copy_to(int to) const override {
+        TRY(open, environment_->get());
+        return kv::copy_compact(*open->env, to);
+    }
 
     Result<void> note_app_password_use(AccountId account, const std::string& name, Time at) override {
         const auto note = [&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {

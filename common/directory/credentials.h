@@ -74,6 +74,8 @@ class CredentialsRecorder : public Credentials {
 public:
     // One durable transaction. Nothing happens when there is no such app password (any more).
     virtual Result<void> note_app_password_use(AccountId account, const std::string& name, Time at) = 0;
+    // Writes a data file with all of it to the empty file `to`.
+    virtual Result<void> copy_to(int to) const = 0;
     // With the last of a removed account's mail.
     virtual Result<void> remove_account(AccountId account) = 0;
 };

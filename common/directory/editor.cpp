@@ -4,6 +4,7 @@
 
 #include "common/base/bytes.h"
 #include "common/directory/snapshot.h"
+#include "common/kv/copy.h"
 #include "common/kv/kept_copy.h"
 
 namespace mailstead::directory {
@@ -111,6 +112,11 @@ public:
         });
     }
 
+    Result<void> copy_to(int to) const override {
+        TRY(open, environment_->get());
+        return kv::copy_compact(*open->env, to);
+    }
+
     Result<void> add_domain(const Domain& domain, const std::optional<Domain>& alias_of) override {
         return update([&](Edit& edit) -> Result<void> {
             TRY(taken, edit.sees().domain(domain));
@@ -190,8 +196,9 @@ public:
     }
 
     Result<std::vector<RemovedAccount>> removed_accounts() const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).removed_accounts();
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).removed_accounts();
     }
 
     Result<void> set_deletion(AccountId id, std::optional<Time> delete_at) override {

@@ -30,6 +30,9 @@ public:
     virtual Result<void> remove_domain(const Domain& domain) = 0;
     virtual Result<void> set_catch_all(const Domain& domain, const std::optional<Address>& target) = 0;
 
+    // Writes a data file with all of it to the empty file `to`.
+    virtual Result<void> copy_to(int to) const = 0;
+
     // The login's domain must be ours and the address free. Ids are never given twice.
     virtual Result<AccountId> add_account(const NewAccount& account) = 0;
     // Nobody gets mail or logs in by it any more; a record stays from which it can come back. Its mail is

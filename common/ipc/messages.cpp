@@ -98,7 +98,7 @@ Parsed<Origin> read_origin(ByteReader& in) {
 }  // namespace
 
 bool is_known(MessageType type) {
-    return type >= MessageType::hello && type <= MessageType::refused;
+    return type >= MessageType::hello && type <= MessageType::hold_answer;
 }
 
 bool is_sensitive(MessageType type) {

@@ -42,6 +42,8 @@ enum class MessageType : std::uint8_t {
     damage_report,
     done,     // answer without content
     refused,  // answer of the channel itself: handler failed, or the type is not served
+    hold_command,
+    hold_answer,
 };
 bool is_known(MessageType type);
 std::string_view to_string(MessageType type);

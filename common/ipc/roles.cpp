@@ -30,11 +30,12 @@ struct Rule {
 
 // docs/architecture.md repeats it. A type that is not here may be sent by nobody.
 constexpr Rule kRequests[] = {
-    {MessageType::auth_step, kSmtpd | kImapd}, {MessageType::auth_cancel, kSmtpd | kImapd},
-    {MessageType::deliver_message, kSmtpd},    {MessageType::quota_question, kSmtpd},
-    {MessageType::apply_change, kImapd},       {MessageType::ledger_line, kSmtpd | kImapd},
-    {MessageType::queue_command, kAdmin},      {MessageType::status_question, kAdmin},
-    {MessageType::account_gone, kAdmin},       {MessageType::damage_report, kImapd},
+    {MessageType::auth_step, kSmtpd | kImapd},    {MessageType::auth_cancel, kSmtpd | kImapd},
+    {MessageType::deliver_message, kSmtpd},       {MessageType::quota_question, kSmtpd},
+    {MessageType::apply_change, kImapd | kAdmin}, {MessageType::ledger_line, kSmtpd | kImapd},
+    {MessageType::queue_command, kAdmin},         {MessageType::status_question, kAdmin},
+    {MessageType::account_gone, kAdmin},          {MessageType::hold_command, kAdmin},
+    {MessageType::damage_report, kImapd},
 };
 
 Error failure(const std::string& doing, const std::filesystem::path& file) {

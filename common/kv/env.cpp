@@ -405,11 +405,6 @@ Result<Pin> Env::pin() const {
     }
 }
 
-Result<void> Env::copy_to(int fd) const {
-    if (const int rc = mdb_env_copyfd2(state_->env, fd, MDB_CP_COMPACT)) return lmdb_error(rc, "copy");
-    return {};
-}
-
 Result<void> Env::sync() {
     if (const int rc = mdb_env_sync(state_->env, 1)) return lmdb_error(rc, "sync");
     return {};

@@ -235,9 +235,6 @@ public:
     // The meta pages as the kernel has them now. Only while no write transaction commits.
     Result<MetaPages> read_meta_pages() const;
 
-    // Writes the newest snapshot to an open, empty file, without the pages that are free.
-    Result<void> copy_to(int fd) const;
-
     // fdatasync of the data file.
     Result<void> sync();
     // Frees the slots of readers whose process is gone.
@@ -254,6 +251,7 @@ public:
     Access access() const;
 
 private:
+    friend Result<void> copy_compact(const Env& env, int to);  // copy.h
     explicit Env(std::shared_ptr<EnvState> state) : state_(std::move(state)) {}
     std::shared_ptr<EnvState> state_;
 };

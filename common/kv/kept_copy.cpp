@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/file_descriptor.h"
+#include "common/kv/copy.h"
 #include "common/kv/env_state.h"
 
 namespace mailstead::kv {
@@ -99,7 +100,7 @@ Result<void> keep_copy(const Env& env) {
         const FileDescriptor out(
             ::openat(held.get(), kFresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!out) return errno_error("make a copy in " + directory.string());
-        TRY_VOID(env.copy_to(out.get()));
+        TRY_VOID(copy_compact(env, out.get()));
         if (known) (void)::fchmod(out.get(), before.st_mode & 0777);
         if (::fsync(out.get()) != 0) return errno_error("sync a copy in " + directory.string());
     }

@@ -89,7 +89,8 @@ Result<void> check_format(kv::Env& env, kv::Database meta) {
         if (found) return {};
         ByteWriter format;
         format.varint(kFormat);
-        TRY_VOID(transaction.put(meta, kFormatKey, format.bytes()));
+        if (!found || ByteReader(*found).varint() != kFormat)
+            TRY_VOID(transaction.put(meta, kFormatKey, format.bytes()));
         return {};
     });
 }

@@ -87,6 +87,8 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, const ipc::PeerInfo
             co_return co_await note_damage(std::move(request));
         case ipc::MessageType::account_gone:
             co_return co_await remove_account(std::move(request));
+        case ipc::MessageType::hold_command:
+            co_return co_await hold(std::move(request), peer.connection);
         default:
             co_return ipc::refuse("not a request");
     }
@@ -400,6 +402,17 @@ net::Task<ipc::Message> Intake::remove_account(ipc::Message request) {
     const auto deleted = co_await runtime::offload(*parts_.pool, std::move(work));
     if (!deleted) co_return ipc::refuse(deleted.error().what);
     co_return ipc::make_message(ipc::Done{});
+}
+
+net::Task<ipc::Message> Intake::hold(ipc::Message request, std::uint64_t connection) {
+    auto command = ipc::HoldCommand::decode(request.payload);
+    if (!command) co_return malformed<ipc::HoldCommand>();
+    auto files = std::make_shared<ipc::Descriptors>(std::move(request.descriptors));
+    auto work = [backup = parts_.backup, asked = *std::move(command), files, connection] {
+        return backup->handle(asked, *files, connection);
+    };
+    const ipc::HoldAnswer answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    co_return ipc::make_message(answer);
 }
 
 }  // namespace mailstead::deliver

@@ -18,6 +18,7 @@
 #include "common/store/store.h"
 #include "deliver/auth/auth_service.h"
 #include "deliver/intake/message_bytes.h"
+#include "deliver/local/backup_hold.h"
 #include "deliver/local/deposit.h"
 #include "deliver/local/removals.h"
 #include "deliver/queue/outbound_queue.h"
@@ -33,6 +34,7 @@ struct IntakeParts {
     directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
     Removals* removals = nullptr;
+    BackupHold* backup = nullptr;
     const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
     Repairer* repairer = nullptr;  // nullptr: nothing is repaired (tests)
@@ -59,7 +61,10 @@ public:
 
     // The handler of the ipc servers, which have looked at the role already. Throws ipc::NotAllowed.
     net::Task<ipc::Message> handle(ipc::Message request, const ipc::PeerInfo& peer);
-    void forget(std::uint64_t connection) { parts_.auth->forget(connection); }
+    void forget(std::uint64_t connection) {
+        parts_.auth->forget(connection);
+        parts_.backup->forget(connection);
+    }
 
 private:
     net::Task<ipc::Message> deliver(ipc::Message request, const ipc::PeerInfo& peer);
@@ -78,6 +83,7 @@ private:
     net::Task<ipc::Message> write_ledger(ipc::Message request);
     void note_ledger(const Result<std::string>& written);
     net::Task<ipc::Message> remove_account(ipc::Message request);
+    net::Task<ipc::Message> hold(ipc::Message request, std::uint64_t connection);
     ipc::Message answer_quota(const ipc::Message& request) const;
     ipc::Message answer_status() const;
     // Runs on the pool when the message is large enough to keep a thread busy.

@@ -38,6 +38,20 @@ void Housekeeper::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
+void Housekeeper::pause() {
+    std::unique_lock lock(mutex_);
+    paused_ = true;
+    wake_.wait(lock, [this] { return !visiting_; });
+}
+
+void Housekeeper::resume() {
+    {
+        const std::lock_guard lock(mutex_);
+        paused_ = false;
+    }
+    wake_.notify_all();
+}
+
 void Housekeeper::changed(AccountId account) {
     const auto at = Clock::now();
     bool wake = false;
@@ -55,7 +69,7 @@ void Housekeeper::run() {
     while (!stopping_) {
         const auto next = std::min_element(due_.begin(), due_.end(),
                                            [](const auto& a, const auto& b) { return a.second < b.second; });
-        if (next == due_.end()) {
+        if (next == due_.end() || paused_) {
             wake_.wait(lock);
             continue;
         }
@@ -66,9 +80,12 @@ void Housekeeper::run() {
         }
         const AccountId account = next->first;
         due_.erase(next);
+        visiting_ = true;
         lock.unlock();
         visit(account);
         lock.lock();
+        visiting_ = false;
+        if (paused_) wake_.notify_all();
     }
 }
 

@@ -27,6 +27,9 @@ public:
     void start();
     // Lets the step in hand end. Call it before Engine::stop().
     void stop();
+    // No file is renamed or removed from the return of pause() on until resume(). On a thread that may block.
+    void pause();
+    void resume();
     // From any thread; cheap.
     void changed(AccountId account);
 
@@ -44,6 +47,8 @@ private:
     std::map<AccountId, Clock::time_point>
         in_use_;  // when it changed last: these are searched for foreign files
     bool stopping_ = false;
+    bool paused_ = false;
+    bool visiting_ = false;
     std::thread thread_;
 };
 

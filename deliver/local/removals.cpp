@@ -52,8 +52,19 @@ void Removals::run() {
     }
 }
 
+void Removals::pause() {
+    const std::lock_guard lock(deleting_);
+    paused_ = true;
+}
+
+void Removals::resume() {
+    const std::lock_guard lock(deleting_);
+    paused_ = false;
+}
+
 Result<void> Removals::delete_due(Time now) {
     const std::lock_guard lock(deleting_);
+    if (paused_) return {};  // a later look finds it
     TRY(removed, parts_.directory->removed_accounts());
     std::optional<Error> failure;
     for (const directory::RemovedAccount& each : removed) {

@@ -33,6 +33,8 @@ AccountId World::add_account(std::string_view login, std::uint64_t quota) {
 
 void World::open_engine(std::uint64_t reserved_space) {
     intake_.reset();
+    backup_.reset();
+    housekeeper_.reset();
     removals_.reset();
     reporter_.reset();
     quotas_.reset();
@@ -73,7 +75,11 @@ void World::make_intake(const QueueLimits& limits) {
     quotas_.emplace(*directory, *reader_);
     reporter_.emplace(ReporterParts{root(), "mx.example.org", directory.get(), deposit, limits});
     removals_.emplace(Removals::Parts{&*engine_, &*reader_, directory.get(), recorder_.get(), root()});
+    housekeeper_.emplace(root(), *engine_, *reader_);
+    backup_.emplace(
+        BackupHold::Parts{&*engine_, directory.get(), recorder_.get(), &*housekeeper_, &*removals_});
     IntakeParts parts;
+    parts.backup = &*backup_;
     parts.engine = &*engine_;
     parts.auth = &*auth_;
     parts.quotas = &*quotas_;
