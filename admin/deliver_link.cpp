@@ -5,11 +5,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "admin/output.h"
 #include "common/ipc/channel.h"
 
 namespace mailstead::admin {
 namespace {
 
+constexpr std::size_t kLargestAnswer = std::size_t{16} << 20;  // of `who`
 constexpr net::Timeout kPatience = std::chrono::seconds(30);
 
 template <class Question>
@@ -17,7 +19,9 @@ Result<typename Question::Answer> ask_deliver(const settings::Settings& settings
                                               ipc::Descriptors files = {}) {
     using Answer = Result<typename Question::Answer>;
     boost::asio::io_context context(1);
-    ipc::Client client(context, ipc::deliver_client(settings.data_dir, ipc::Role::admin));
+    ipc::ClientOptions options = ipc::deliver_client(settings.data_dir, ipc::Role::admin);
+    options.limits.max_frame = kLargestAnswer;
+    ipc::Client client(context, std::move(options));
     std::optional<Answer> answer;
     boost::asio::co_spawn(context, ipc::ask(client, question, std::move(files), kPatience),
                           [&](const std::exception_ptr& thrown, Answer given) {
@@ -49,6 +53,27 @@ Outcome<std::uint64_t> command_queue(const settings::Settings& settings, const i
     if (!answer) return unavailable(answer.error());
     if (!answer->error.empty()) return Failure(EX_TEMPFAIL, answer->error);
     return answer->count;
+}
+
+Outcome<ipc::WhoAnswer> ask_who(const settings::Settings& settings, AccountId account) {
+    auto answer = ask_deliver(settings, ipc::WhoQuestion{account});
+    if (!answer) return unavailable(answer.error());
+    return *std::move(answer);
+}
+
+Outcome<std::uint64_t> kick(const settings::Settings& settings, const ipc::SessionSelector& which) {
+    const auto answer = ask_deliver(settings, ipc::KickCommand{which});
+    if (!answer) return unavailable(answer.error());
+    if (answer->silent != 0)
+        return Failure(EX_TEMPFAIL, "a daemon did not answer in time; `mailstead who` shows who is left");
+    return answer->count;
+}
+
+void end_revoked_sessions(const settings::Settings& settings, AccountId account) {
+    const auto answer = ask_deliver(settings, ipc::AccountChanged{account});
+    if (!answer) return;
+    if (answer->count != 0) print("Sessions ended: " + std::to_string(answer->count) + '\n');
+    if (answer->silent != 0) print("A daemon did not answer in time: its sessions end within a minute\n");
 }
 
 Outcome<> announce_removal(const settings::Settings& settings, AccountId account) {

@@ -7,6 +7,7 @@
 #include "admin/failure.h"
 #include "common/base/file_descriptor.h"
 #include "common/ipc/messages.h"
+#include "common/ipc/session_messages.h"
 #include "common/settings/settings.h"
 #include "common/store/change.h"
 
@@ -16,6 +17,13 @@ namespace mailstead::admin {
 Outcome<ipc::StatusAnswer> ask_status(const settings::Settings& settings);
 // How many entries the command touched.
 Outcome<std::uint64_t> command_queue(const settings::Settings& settings, const ipc::QueueCommand& command);
+// Everybody who is logged in, or those of one account (not zero).
+Outcome<ipc::WhoAnswer> ask_who(const settings::Settings& settings, AccountId account);
+// EX_TEMPFAIL when not all of the daemons answered.
+Outcome<std::uint64_t> kick(const settings::Settings& settings, const ipc::SessionSelector& which);
+// Ends the sessions whose login does not hold any more after a change of this account, and says how many
+// those are. Says nothing when deliver does not run: the sessions end when it is back.
+void end_revoked_sessions(const settings::Settings& settings, AccountId account);
 // Lets deliver close what it has open of a removed account. Does nothing when deliver does not run.
 Outcome<> announce_removal(const settings::Settings& settings, AccountId account);
 

@@ -37,7 +37,6 @@ namespace mailstead::deliver {
 namespace {
 
 constexpr std::size_t kPoolQueue = 10'000;
-constexpr std::size_t kAuthQueue = 256;  // logins that wait for Argon2; beyond it clients hear "later"
 
 QueueLimits limits_of(const settings::Settings& settings) {
     return {settings.relay.retry_lifetime, settings.relay.delay_notice, settings.limits.queue_messages};
@@ -88,8 +87,9 @@ private:
 }  // namespace
 
 struct Service::Parts {
-    explicit Parts(const settings::Settings& given)
+    Parts(const settings::Settings& given, const std::optional<runtime::Users>& daemons)
         : settings(given),
+          users(daemons),
           accounts(
               [](std::string_view line) {
                   log::warning("store", {{"what", line}});
@@ -112,13 +112,15 @@ struct Service::Parts {
     Result<void> start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
     Result<void> listen(net::IoThreads& threads, ipc::Role role, FileDescriptor socket);
     std::uint64_t refusals() const;
+    std::vector<uid_t> peers_of(ipc::Role role) const;
 
     const settings::Settings& settings;
+    const std::optional<runtime::Users> users;  // the daemons', where they are different ones
     std::unique_ptr<directory::Editor> directory;
     std::unique_ptr<directory::CredentialsRecorder> credentials;
     std::unique_ptr<directory::Authenticator> authenticator;
     std::optional<runtime::OffloadPool> pool;
-    std::optional<runtime::OffloadPool> auth_pool;
+    std::optional<runtime::FairPool> auth_pool;
     std::optional<ipc::NoticeSender> notices;
 
     store::SharesParticipant shares_participant;
@@ -147,6 +149,7 @@ struct Service::Parts {
     boost::asio::io_context* queue_context = nullptr;
 
     std::unique_ptr<TokenService> tokens;
+    std::optional<SessionHub> sessions;
     std::optional<AuthService> auth;
     std::optional<Intake> intake;
     std::vector<std::unique_ptr<ipc::Server>> servers;  // of each role
@@ -184,7 +187,9 @@ Result<void> Service::Parts::start_engine() {
     engine->add("queue", queue_participant);
     engine->add("ledger", ledger_participant);
     engine->add("shares", shares_participant);
-    housekeeper.emplace(settings.data_dir, *engine, *reader);
+    housekeeper.emplace(
+        settings.data_dir, *engine, *reader,
+        HousekeeperOptions{settings.limits.keep_deleted, settings.limits.free_space});
     if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     // Before the engine makes it where it is missing.
     std::error_code error;
@@ -301,10 +306,12 @@ Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
 
 Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     if (tokens) tokens->start();
-    auth.emplace(*authenticator, *auth_pool, tokens.get());
+    sessions.emplace(*authenticator, *pool);
+    auth.emplace(*authenticator, *auth_pool, tokens.get(), [this] { return sessions->epoch(); });
     IntakeParts parts;
     parts.engine = &*engine;
     parts.auth = &*auth;
+    parts.sessions = &*sessions;
     parts.quotas = &*quotas;
     parts.directory = directory.get();
     parts.reporter = &*reporter;
@@ -333,12 +340,14 @@ Result<void> Service::Parts::listen(net::IoThreads& threads, ipc::Role role, Fil
     options.role = role;
     TRY(key, ipc::make_key(settings.data_dir, role));
     options.key = std::move(key);
+    options.allowed_users = peers_of(role);
     options.limits.max_frame = std::size_t{8} << 20;  // changes name message sets of any shape
     options.on_problem = [](std::string_view problem) { log::warning("ipc.problem", {{"what", problem}}); };
     auto handle = [this](ipc::Message request, const ipc::PeerInfo& peer) {
         return intake->handle(std::move(request), peer);
     };
     auto server = std::make_unique<ipc::Server>(threads, std::move(socket), std::move(options), handle);
+    server->on_gone([this](const ipc::PeerInfo& peer) { intake->forget(peer.connection); });
     server->on_disconnect([this](const ipc::PeerInfo& peer) { intake->forget(peer.connection); });
     servers.push_back(std::move(server));
     return {};
@@ -350,7 +359,14 @@ std::uint64_t Service::Parts::refusals() const {
     return sum;
 }
 
-Service::Service(const settings::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {}
+// Besides deliver's own user and root.
+std::vector<uid_t> Service::Parts::peers_of(ipc::Role role) const {
+    if (!users || role == ipc::Role::admin) return {};
+    return {role == ipc::Role::smtpd ? users->smtpd : users->imapd};
+}
+
+Service::Service(const settings::Settings& settings, const std::optional<runtime::Users>& users)
+    : parts_(std::make_unique<Parts>(settings, users)) {}
 Service::~Service() = default;
 
 Result<void> Service::open() {
@@ -359,18 +375,8 @@ Result<void> Service::open() {
         log::warning("format.migrated",
                      {{"from", *older}, {"to", backup::kFormat}, {"back", "mailstead rollback"}});
     }
-    for (const char* folder : {"accounts", "shares", "queue", "ledger", "spool", "journal"}) {
-        std::error_code error;
-        std::filesystem::create_directories(parts_->settings.data_dir / folder, error);
-        if (error)
-            return permanent_error("cannot make " + (parts_->settings.data_dir / folder).string() + ": " +
-                                   error.message());
-    }
     if (const auto settled = settle_faults(parts_->settings.data_dir, now()); !settled)
         log::warning("repair.faults", {{"failed", settled.error().what}});
-    // `mailstead init` makes it: a data folder without one is none of ours.
-    if (!std::filesystem::exists(parts_->settings.data_dir / "directory"))
-        return permanent_error("there is no directory in " + parts_->settings.data_dir.string());
     TRY(directory, directory::edit_directory(parts_->settings.data_dir, say_restored));
     parts_->directory = std::move(directory);
     TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir, say_restored));
@@ -393,7 +399,7 @@ Result<void> Service::open() {
 Result<void> Service::start(net::IoThreads& threads, std::vector<FileDescriptor> sockets) {
     Parts& p = *parts_;
     p.pool.emplace(0, kPoolQueue);
-    p.auth_pool.emplace(0, kAuthQueue);
+    p.auth_pool.emplace(runtime::FairPool::Options());  // an Argon2 run takes 19 MiB: at most 16 at a time
     TRY_VOID(p.start_engine());
     p.quotas.emplace(*p.directory, *p.reader);
     p.reporter.emplace(ReporterParts{p.settings.data_dir, p.settings.hostname.ascii(), p.directory.get(),
@@ -404,6 +410,8 @@ Result<void> Service::start(net::IoThreads& threads, std::vector<FileDescriptor>
 
 void Service::request_stop() {
     for (const auto& server : parts_->servers) server->request_stop();
+    if (parts_->sessions) parts_->sessions->request_stop();
+    if (parts_->auth) parts_->auth->request_stop();
     if (!parts_->queue_context || !parts_->queue_tasks) return;
     boost::asio::post(*parts_->queue_context, [this] { parts_->queue_tasks->request_stop(); });
 }

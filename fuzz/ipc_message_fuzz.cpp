@@ -4,6 +4,7 @@
 
 #include "common/ipc/messages.h"
 #include "common/ipc/notices.h"
+#include "common/ipc/session_messages.h"
 
 namespace {
 
@@ -22,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     using namespace mailstead::ipc;
     if (size < 1) return 0;
     const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-    switch (data[0] % 12) {
+    switch (data[0] % 16) {
         case 0:
             check<DeliverMessage>(bytes);
             break;
@@ -56,6 +57,18 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
             break;
         case 10:
             check<NoticeBatch>(bytes);
+            break;
+        case 12:
+            check<SessionOrders>(bytes);
+            break;
+        case 13:
+            check<SessionCheck>(bytes);
+            break;
+        case 14:
+            check<SessionResult>(bytes);
+            break;
+        case 15:
+            check<KickCommand>(bytes);
             break;
         default:
             check<ChangeAnswer>(bytes);

@@ -170,6 +170,7 @@ Outcome<> run_passwd(const Arguments& arguments) {
     TRY(password, read_new_password(arguments, desk.account.login.unicode()));
     TRY_VOID(desk.credentials->set_password(desk.account.id, password));
     print("The password of " + desk.account.login.unicode() + " is changed\n");
+    end_revoked_sessions(desk.settings, desk.account.id);
     return {};
 }
 
@@ -214,6 +215,7 @@ Outcome<> run_set(const Arguments& arguments) {
         TRY_VOID(desk.editor->set_hidden_capabilities(account.id, hidden));
     }
     print("Changed " + account.login.unicode() + '\n');
+    if (arguments.has("--lock")) end_revoked_sessions(desk.settings, account.id);
     return {};
 }
 
@@ -249,6 +251,7 @@ Outcome<> run_app_password(const Arguments& arguments) {
         return Failure(EX_DATAERR, "there is no app password \"" + name +
                                        "\"; `... app-password ADDRESS list` shows all");
     print("Removed the app password \"" + name + "\"\n");
+    end_revoked_sessions(desk.settings, desk.account.id);
     return {};
 }
 

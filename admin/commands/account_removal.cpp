@@ -89,6 +89,7 @@ Outcome<> run_account_remove(const Arguments& arguments) {
               ")\n");
         for (const std::string& what : dangling)
             print("It still leads to the removed account: " + what + '\n');
+        end_revoked_sessions(settings, account->id);
         return tell_of_mail(settings, *editor, account->id, delete_at);
     }
     // One that was removed before, and whose mail is not wanted any more.

@@ -323,7 +323,8 @@ CommandGroup backup_commands() {
           {{"TO", Takes::one, "The folder, on another disk if it can be"},
            {"--keep", Takes::option, "Remove all snapshots there but so many"},
            kFormat},
-          &run_backup}}};
+          &run_backup,
+          As::caller}}};
 }
 
 }  // namespace mailstead::admin

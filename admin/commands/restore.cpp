@@ -208,7 +208,8 @@ CommandGroup restore_commands() {
                {"--mailbox", Takes::options, "Only this mailbox of it"},
                {"--into", Takes::option, "The account that takes it, if not the same"},
                kFormat},
-              &run_restore}}};
+              &run_restore,
+              As::caller}}};
 }
 
 }  // namespace mailstead::admin

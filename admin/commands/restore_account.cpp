@@ -149,7 +149,6 @@ public:
 
 private:
     Outcome<> message(const store::MailboxInfo& mailbox, const store::MessageInfo& message, Present& present);
-    Outcome<FileDescriptor> staged(const FileDescriptor& file) const;
     Outcome<> make(const store::MailboxInfo& mailbox);
     Outcome<> flush(const store::MailboxInfo& mailbox);
 
@@ -195,16 +194,6 @@ Outcome<> AccountRestore::mailbox(const store::MailboxInfo& mailbox) {
     return flush(mailbox);
 }
 
-// deliver takes message files from its own file system.
-Outcome<FileDescriptor> AccountRestore::staged(const FileDescriptor& file) const {
-    const std::filesystem::path folder = settings_.data_dir / "spool";
-    FileDescriptor copy(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (!copy) return Failure(EX_CANTCREAT, backup::file_error("write to", folder).what);
-    std::uint64_t size = 0;
-    TRY_VOID(backup::copy_bytes(file.get(), copy.get(), size));
-    return copy;
-}
-
 Outcome<> AccountRestore::message(const store::MailboxInfo& mailbox, const store::MessageInfo& message,
                                   Present& present) {
     ++counts_.seen;
@@ -212,8 +201,7 @@ Outcome<> AccountRestore::message(const store::MailboxInfo& mailbox, const store
     if (ProgressLine::was_interrupted())
         return Failure(EX_TEMPFAIL, "interrupted: the same command brings back the rest");
     const Entry* entry = files_.find(message.message);
-    const auto file =
-        entry != nullptr ? files_.open(*entry) : Result<FileDescriptor>(permanent_error("missing"));
+    auto file = entry != nullptr ? files_.open(*entry) : Result<FileDescriptor>(permanent_error("missing"));
     std::uint64_t size = 0;
     const auto sum = file ? backup::copy_bytes(file->get(), -1, size) : Result<std::string>(file.error());
     if (!sum || *sum != entry->checksum) {
@@ -234,8 +222,7 @@ Outcome<> AccountRestore::message(const store::MailboxInfo& mailbox, const store
     fresh.internal_date = message.internal_date;
     fresh.size = size;
     fresh.file = static_cast<std::uint32_t>(waiting_.size());
-    TRY(copy, staged(*file));
-    waiting_files_.push_back(std::move(copy));
+    waiting_files_.push_back(*std::move(file));  // deliver copies it
     waiting_.push_back(std::move(fresh));
     waiting_bytes_ += size;
     counts_.bytes += size;

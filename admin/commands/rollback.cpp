@@ -1,30 +1,16 @@
 // `mailstead rollback`: back to what an older version left, before a newer one migrated it.
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include "admin/deliver_link.h"
 #include "admin/output.h"
 #include "admin/workspace.h"
 #include "common/backup/format.h"
-#include "common/base/file_descriptor.h"
+#include "common/runtime/ownership.h"
 
 namespace mailstead::admin {
 namespace {
 
-// Nobody may work in the folder meanwhile.
-Outcome<FileDescriptor> lock_data(const std::filesystem::path& data_dir) {
-    FileDescriptor lock(::open((data_dir / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock) return Failure(EX_NOPERM, "cannot open " + (data_dir / "lock").string());
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return Failure(EX_TEMPFAIL, data_dir.string() + " is in use: stop the daemons first");
-    return lock;
-}
-
 Outcome<> run_rollback(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
-    TRY(lock, lock_data(settings.data_dir));
-    if (ask_status(settings)) return Failure(EX_TEMPFAIL, "the daemons run: stop them first");
+    // Nobody may work in the folder meanwhile.
+    TRY(lock, runtime::own_data_folder(settings.data_dir, "rollback"));
     TRY(plan, backup::plan_rollback(settings.data_dir));
     const std::string target = "format " + std::to_string(plan.to);
     if (plan.new_queued != 0 && !arguments.has("--lose-queued"))

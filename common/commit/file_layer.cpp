@@ -12,6 +12,7 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "common/base/open_file.h"
 #include "common/base/text.h"
 
 namespace mailstead::commit {
@@ -44,10 +45,8 @@ FileLayer& FileLayer::real() {
 }
 
 int FileLayer::open(const std::filesystem::path& path, int flags, mode_t mode, FileDescriptor& opened) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
-    if (fd < 0) return errno;
-    opened = FileDescriptor(fd);
-    return 0;
+    opened = open_without_links(AT_FDCWD, path.string(), flags, mode);
+    return opened ? 0 : errno;
 }
 
 int FileLayer::write_durably(int fd, std::string_view bytes, std::uint64_t offset) {
@@ -132,7 +131,7 @@ int FileLayer::remove(const std::filesystem::path& path) {
     return result(::unlink(path.c_str()));
 }
 int FileLayer::make_directory(const std::filesystem::path& path) {
-    return result(::mkdir(path.c_str(), 0700));
+    return result(::mkdir(path.c_str(), 0750));
 }
 
 int FileLayer::list(const std::filesystem::path& folder, std::vector<std::string>& names) {

@@ -19,6 +19,7 @@ public:
     // The real file system.
     static FileLayer& real();
 
+    // Follows no symbolic link (ELOOP).
     virtual int open(const std::filesystem::path& path, int flags, mode_t mode, FileDescriptor& opened);
     // All of `bytes`, on stable storage when it returns (RWF_DSYNC).
     virtual int write_durably(int fd, std::string_view bytes, std::uint64_t offset);
@@ -49,7 +50,7 @@ public:
     virtual std::string boot_id();
 };
 
-// mkdir -p with mode 0700.
+// mkdir -p with mode 0750: what lies at the top of the data folder decides who gets in.
 int make_directories(FileLayer& files, const std::filesystem::path& path);
 
 std::string errno_text(int code);

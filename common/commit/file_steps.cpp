@@ -36,9 +36,9 @@ Error failure(const std::filesystem::path& to, int code) {
 }
 
 int open_unnamed(FileLayer& files, const std::filesystem::path& folder, FileDescriptor& opened) {
-    int rc = files.open(folder, O_TMPFILE | O_RDWR, 0600, opened);
+    int rc = files.open(folder, O_TMPFILE | O_RDWR, 0640, opened);
     if (rc == ENOENT && make_directories(files, folder) == 0)
-        rc = files.open(folder, O_TMPFILE | O_RDWR, 0600, opened);
+        rc = files.open(folder, O_TMPFILE | O_RDWR, 0640, opened);
     return rc;
 }
 

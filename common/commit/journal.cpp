@@ -125,7 +125,8 @@ Result<void> Journal::begin(bool is_missing) {
         if (const int rc = files_.rename(options_.directory / name, aside / name))
             return failure("put aside", options_.directory / name, rc);
     }
-    if (const int rc = files_.open(path, O_RDWR | O_CREAT, 0600, control_file_))
+    // imapd looks into it before it opens an index (is_recovered).
+    if (const int rc = files_.open(path, O_RDWR | O_CREAT, 0640, control_file_))
         return failure("open", path, rc);
     return create_control();
 }

@@ -1,5 +1,8 @@
 #include "common/directory/authenticator.h"
 
+#include <algorithm>
+
+#include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/sasl/password_hash.h"
 
@@ -8,6 +11,19 @@ namespace {
 
 constexpr std::size_t kRememberedSuccesses = 10'000;
 constexpr Milliseconds kRememberedFor = std::chrono::hours(1);
+
+// Says nothing about the secret: keyed, and of what is stored, which is a hash already.
+std::uint64_t fingerprint(std::string_view installation_key, std::string_view stored) {
+    return ByteReader(sasl::hash_random_password(installation_key, stored)).fixed64();
+}
+
+Credential password_of(const AccountCredentials& credentials, std::string_view installation_key) {
+    return {Credential::Kind::password, {}, fingerprint(installation_key, credentials.password_hash)};
+}
+
+Credential credential_of(const AppPassword& app, std::string_view installation_key) {
+    return {Credential::Kind::app_password, app.name, fingerprint(installation_key, app.hash)};
+}
 
 // nullptr: it is none of them.
 const AppPassword* find_app_password(const AccountCredentials& credentials, std::string_view installation_key,
@@ -33,9 +49,9 @@ std::string_view Authenticator::fake_salt_key() const {
     return credentials_.installation_key();
 }
 
-Result<std::optional<AccountId>> Authenticator::verify_password(std::string_view login,
-                                                                std::string_view password) {
-    const std::optional<AccountId> refused;
+Result<std::optional<sasl::Proved>> Authenticator::verify_password(std::string_view login,
+                                                                   std::string_view password) {
+    const std::optional<sasl::Proved> refused;
     TRY(account, directory_.find_by_login(login));
     std::optional<AccountCredentials> credentials;
     if (account && account->state == AccountState::active) {
@@ -46,20 +62,22 @@ Result<std::optional<AccountId>> Authenticator::verify_password(std::string_view
         sasl::pretend_to_verify(password);
         return refused;
     }
-    if (const AppPassword* app = find_app_password(*credentials, credentials_.installation_key(), password)) {
+    const std::string_view key = credentials_.installation_key();
+    if (const AppPassword* app = find_app_password(*credentials, key, password)) {
         note_use(account->id, *app);
-        return std::optional(account->id);
+        return std::optional(sasl::Proved{account->id, credential_of(*app, key)});
     }
     const std::string folded = text::lower(login);
+    const sasl::Proved proved{account->id, password_of(*credentials, key)};
     if (successes_.knows(folded, password, account->id, credentials->generation, now()))
-        return std::optional(account->id);
+        return std::optional(proved);
     if (credentials->password_hash.empty()) {
         sasl::pretend_to_verify(password);
         return refused;
     }
     if (!sasl::verify_password(credentials->password_hash, password)) return refused;
     successes_.remember(folded, password, account->id, credentials->generation, now());
-    return std::optional(account->id);
+    return std::optional(proved);
 }
 
 bool Authenticator::remembers(std::string_view login, std::string_view password) {
@@ -79,8 +97,11 @@ Result<std::optional<sasl::ScramRecord>> Authenticator::scram_record(std::string
     if (!credentials) return unknown;
     sasl::ScramRecord record{
         account->id, std::move(credentials->scram_salt), credentials->scram_iterations, {}};
-    if (credentials->scram) record.keys.push_back(*std::move(credentials->scram));
-    for (AppPassword& app : credentials->app_passwords) record.keys.push_back(std::move(app.scram));
+    const std::string_view key = credentials_.installation_key();
+    if (credentials->scram)
+        record.keys.push_back({*std::move(credentials->scram), password_of(*credentials, key)});
+    for (AppPassword& app : credentials->app_passwords)
+        record.keys.push_back({std::move(app.scram), credential_of(app, key)});
     return std::optional(std::move(record));
 }
 
@@ -90,6 +111,24 @@ void Authenticator::key_proved(AccountId account, std::string_view stored_key) {
     for (const AppPassword& app : (*credentials)->app_passwords) {
         if (app.scram.stored_key == stored_key) return note_use(account, app);
     }
+}
+
+Result<Authenticator::Standing> Authenticator::standing(AccountId id, const Credential& credential) const {
+    TRY(account, directory_.find_account(id));
+    if (!account) return Standing::removed;
+    if (account->state != AccountState::active) return Standing::locked;
+    // Whoever gave the token out says how long it is good, and is asked at the next login.
+    if (credential.kind == Credential::Kind::token) return Standing::holds;
+    TRY(credentials, credentials_.find(id));
+    if (!credentials) return Standing::credential;
+    const std::string_view key = credentials_.installation_key();
+    if (credential.kind == Credential::Kind::password)
+        return credential == password_of(*credentials, key) ? Standing::holds : Standing::credential;
+    const auto& apps = credentials->app_passwords;
+    const bool there = std::any_of(apps.begin(), apps.end(), [&](const AppPassword& app) {
+        return credential == credential_of(app, key);
+    });
+    return there ? Standing::holds : Standing::credential;
 }
 
 void Authenticator::note_use(AccountId account, const AppPassword& app) const {

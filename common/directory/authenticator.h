@@ -24,12 +24,21 @@ public:
     // Both must outlive the authenticator.
     Authenticator(const Directory& directory, const Credentials& credentials, AppPasswordUsed used = {});
 
-    Result<std::optional<AccountId>> verify_password(std::string_view login,
-                                                     std::string_view password) override;
+    Result<std::optional<sasl::Proved>> verify_password(std::string_view login,
+                                                        std::string_view password) override;
     bool remembers(std::string_view login, std::string_view password) override;
     Result<std::optional<sasl::ScramRecord>> scram_record(std::string_view login) override;
     void key_proved(AccountId account, std::string_view stored_key) override;
     std::string_view fake_salt_key() const override;
+
+    // Whether somebody who was let in by `credential` would be now.
+    enum class Standing : std::uint8_t {
+        holds,
+        removed,     // the account
+        locked,      // the account
+        credential,  // is not the account's any more
+    };
+    Result<Standing> standing(AccountId account, const Credential& credential) const;
 
 private:
     void note_use(AccountId account, const AppPassword& app) const;

@@ -152,7 +152,11 @@ public:
     // How many requests and connections were turned away for what the peer may not do.
     std::uint64_t refusals() const;
 
-    // Called on the connection's thread when it is gone (to forget what belonged to it). Set before start().
+    // Called on the connection's thread when the peer has gone; requests of it may be in hand still, and what
+    // they wait for can be given up. Set before start().
+    void on_gone(std::function<void(const PeerInfo&)> callback);
+    // Called on the connection's thread when the last of them is over, to forget what belonged to it. Set
+    // before start().
     void on_disconnect(std::function<void(const PeerInfo&)> callback);
 
     // Any thread.

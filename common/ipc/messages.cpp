@@ -16,26 +16,10 @@ constexpr std::size_t kMaxFields = 64;
 constexpr std::size_t kMaxNumbers = 1'000;
 constexpr std::size_t kMaxRepairs = 1'000;
 
-void write_ip(ByteWriter& out, const net::IpAddress& ip) {
-    out.string(net::ip_bytes(ip));
-}
-
-Parsed<net::IpAddress> read_ip(ByteReader& in) {
-    return net::ip_from_bytes(in.string());
-}
-
 Parsed<Secret> read_secret(ByteReader& in, std::size_t at_most) {
     const std::string_view bytes = in.string();
     if (!in.ok() || bytes.size() > at_most) return ParseError("truncated message", 0);
     return Secret(bytes);
-}
-
-void write_time(ByteWriter& out, Time time) {
-    out.fixed64(static_cast<std::uint64_t>(time.time_since_epoch().count()));
-}
-
-Time read_time(ByteReader& in) {
-    return Time(Milliseconds(static_cast<std::int64_t>(in.fixed64())));
 }
 
 void write_repair(ByteWriter& out, const Repair& repair) {
@@ -141,8 +125,32 @@ std::string_view to_string(MessageType type) {
             return "account_gone";
         case MessageType::damage_report:
             return "damage_report";
+        case MessageType::account_changed:
+            return "account_changed";
+        case MessageType::sessions_ended:
+            return "sessions_ended";
+        case MessageType::session_poll:
+            return "session_poll";
+        case MessageType::session_orders:
+            return "session_orders";
+        case MessageType::session_check:
+            return "session_check";
+        case MessageType::session_verdicts:
+            return "session_verdicts";
+        case MessageType::session_result:
+            return "session_result";
+        case MessageType::who_question:
+            return "who_question";
+        case MessageType::who_answer:
+            return "who_answer";
+        case MessageType::kick_command:
+            return "kick_command";
         case MessageType::done:
             return "done";
+        case MessageType::hold_command:
+            return "hold_command";
+        case MessageType::hold_answer:
+            return "hold_answer";
         case MessageType::refused:
             break;
     }
@@ -203,6 +211,7 @@ Parsed<Refused> Refused::decode(std::string_view bytes) {
 std::string AuthStep::encode() const {
     ByteWriter out;
     out.fixed64(conversation);
+    out.fixed64(attempt);
     out.u8(static_cast<std::uint8_t>(service));
     write_ip(out, client_ip);
     out.string(mechanism);
@@ -219,6 +228,7 @@ Parsed<AuthStep> AuthStep::decode(std::string_view bytes) {
     ByteReader in(bytes);
     AuthStep step;
     step.conversation = in.fixed64();
+    step.attempt = in.fixed64();
     TRY(service, read_enum(in, Service::admin));
     TRY(ip, read_ip(in));
     TRY(mechanism, read_text(in, kShortText));
@@ -251,6 +261,8 @@ struct WriteAuthOutcome {
         out.u8(1);
         out.varint(success.account.value);
         out.string(success.login);
+        write_credential(out, success.credential);
+        out.fixed64(success.epoch);
         out.string(success.final_bytes.reveal());
     }
     void operator()(const AuthFailure& failure) const {
@@ -273,9 +285,11 @@ Parsed<AuthChallenge> read_challenge(ByteReader& in) {
 Parsed<AuthSuccess> read_success(ByteReader& in) {
     const AccountId account(in.varint32());
     TRY(login, read_text(in, kShortText * 4));
+    TRY(credential, read_credential(in));
+    const std::uint64_t epoch = in.fixed64();
     TRY(final_bytes, read_secret(in, kMaxSaslBytes));
     if (!account) return ParseError("success needs an account", 0);
-    return AuthSuccess{account, std::move(login), std::move(final_bytes)};
+    return AuthSuccess{account, std::move(login), std::move(final_bytes), std::move(credential), epoch};
 }
 
 }  // namespace
@@ -320,6 +334,7 @@ Parsed<AuthAnswer> AuthAnswer::decode(std::string_view bytes) {
 std::string AuthCancel::encode() const {
     ByteWriter out;
     out.fixed64(conversation);
+    out.fixed64(attempt);
     return out.take();
 }
 
@@ -327,6 +342,7 @@ Parsed<AuthCancel> AuthCancel::decode(std::string_view bytes) {
     ByteReader in(bytes);
     AuthCancel cancel;
     cancel.conversation = in.fixed64();
+    cancel.attempt = in.fixed64();
     return finish(in, cancel);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/credential.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/secret.h"
@@ -40,6 +41,16 @@ enum class MessageType : std::uint8_t {
     status_answer,
     account_gone,
     damage_report,
+    account_changed,
+    sessions_ended,
+    session_poll,
+    session_orders,
+    session_check,
+    session_verdicts,
+    session_result,
+    who_question,
+    who_answer,
+    kick_command,
     done,     // answer without content
     refused,  // answer of the channel itself: handler failed, or the type is not served
     hold_command,
@@ -86,6 +97,8 @@ struct AuthSuccess {
     AccountId account;
     std::string login;   // canonical login address
     Secret final_bytes;  // SCRAM's server-final-message; empty for mechanisms without one
+    Credential credential;
+    std::uint64_t epoch = 0;  // of the revocations that the proof knew of, see SessionOrders
 };
 struct AuthFailure {
     enum class Kind : std::uint8_t {
@@ -119,6 +132,7 @@ struct AuthStep {
     static constexpr MessageType kType = MessageType::auth_step;
     using Answer = AuthAnswer;
     std::uint64_t conversation = 0;  // 0: a new one
+    std::uint64_t attempt = 0;       // for AuthCancel while the answer is awaited; unique on the connection
     Service service = Service::imap;
     net::IpAddress client_ip;
     std::string mechanism;  // upper case; of the first step
@@ -131,10 +145,12 @@ struct AuthStep {
     static Parsed<AuthStep> decode(std::string_view bytes);
 };
 
-// One way: the client gave up (`*`, disconnect).
+// One way: the client gave up: between two steps (`*`), or while it waited for an answer (it hung up), which
+// comes then at once.
 struct AuthCancel {
     static constexpr MessageType kType = MessageType::auth_cancel;
     std::uint64_t conversation = 0;
+    std::uint64_t attempt = 0;
     std::string encode() const;
     static Parsed<AuthCancel> decode(std::string_view bytes);
 };

@@ -51,6 +51,7 @@ struct Server::State : std::enable_shared_from_this<State> {
     net::IoThreads& threads;
     ServerOptions options;
     Handler handler;
+    std::function<void(const PeerInfo&)> gone;
     std::function<void(const PeerInfo&)> disconnected;
     std::vector<std::unique_ptr<net::TaskGroup>> groups;  // handlers in hand, by thread
     std::unique_ptr<net::Listener> listener;
@@ -197,6 +198,7 @@ net::Task<void> Server::State::run(std::shared_ptr<State> self, net::Stream stre
         if (reason != "closed by peer" && reason != "closed")
             self->complain(describe(link->peer()) + ": " + reason);
         link->close();
+        if (self->gone) self->gone(link->peer());
     }
     co_await Link::drain(link);
     link->close();
@@ -218,6 +220,10 @@ Server::Server(net::IoThreads& threads, FileDescriptor listening, ServerOptions 
 Server::~Server() {
     // While the threads' contexts are there for sure: the rest may go with the last of their tasks.
     state_->listener.reset();
+}
+
+void Server::on_gone(std::function<void(const PeerInfo&)> callback) {
+    state_->gone = std::move(callback);
 }
 
 std::uint64_t Server::refusals() const {

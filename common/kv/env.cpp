@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/file_descriptor.h"
+#include "common/base/open_file.h"
 #include "common/kv/env_state.h"
 
 namespace mailstead::kv {
@@ -50,7 +51,7 @@ Result<void> make_directories(const std::filesystem::path& directory) {
     }
     const std::filesystem::path parent = directory.has_parent_path() ? directory.parent_path() : ".";
     if (parent != directory) TRY_VOID(make_directories(parent));
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) {
         return transient_error("cannot create " + directory.string() + ": " +
                                std::system_category().message(errno));
     }
@@ -83,8 +84,59 @@ Result<void> open_root(MDB_env* env) {
     return {};
 }
 
+constexpr mode_t kDataMode = 0640;
+constexpr mode_t kLockMode = 0660;
+constexpr mode_t kModeBits = 07777;
+
+std::string through_proc(const FileDescriptor& fd) {
+    return "/proc/self/fd/" + std::to_string(fd.get());
+}
+
+// One of LMDB's files, as it must be before LMDB opens it by name: a file and no link, of the folder's group,
+// and with `mode`. Only its owner can see to the latter. O_PATH, since closing anything else would take away
+// the locks that this process may have on the file (fcntl(2)).
+Result<void> settle_file(int folder, const char* name, gid_t group, mode_t mode, const std::string& where) {
+    const FileDescriptor file(::openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!file && errno == ENOENT) return {};
+    if (!file || ::fstat(file.get(), &status) != 0)
+        return transient_error(where + '/' + name + ": " + std::system_category().message(errno));
+    if (!S_ISREG(status.st_mode)) return permanent_error(where + '/' + name + " is no file");
+    if (status.st_uid != ::geteuid()) return {};
+    if (status.st_gid != group)
+        (void)::fchownat(file.get(), "", static_cast<uid_t>(-1), group, AT_EMPTY_PATH);
+    if ((status.st_mode & kModeBits) != mode) (void)::chmod(through_proc(file).c_str(), mode);
+    return {};
+}
+
+// Readers of other users write where they read into the lock file, and nothing into the data; so the two have
+// different modes, and the owner makes the lock file, whoever comes first.
+Result<void> settle_files(int folder, const std::string& where) {
+    struct stat status {};
+    if (::fstat(folder, &status) != 0) return transient_error("cannot look at " + where);
+    if (status.st_uid == ::geteuid()) {
+        const FileDescriptor made(
+            ::openat(folder, "lock.mdb", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kLockMode));
+    } else if (::faccessat(folder, "lock.mdb", F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+        // One that root made would keep the owner out.
+        return transient_error(where + " has no lock.mdb, which its owner alone may make");
+    }
+    TRY_VOID(settle_file(folder, "lock.mdb", status.st_gid, kLockMode, where));
+    return settle_file(folder, "data.mdb", status.st_gid, kDataMode, where);
+}
+
 Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory,
                                              const EnvOptions& options) {
+    // LMDB opens its files by name; through the descriptor nothing above them can become a link meanwhile.
+    const FileDescriptor folder = open_without_links(AT_FDCWD, directory.string(), O_RDONLY | O_DIRECTORY);
+    if (!folder && errno == ELOOP)
+        return permanent_error(directory.string() + " leads through a symbolic link");
+    if (!folder) {
+        const int code = errno;
+        TRY_VOID(check_file(directory, options.must_exist));
+        return lmdb_error(code, ("open " + directory.string()).c_str());
+    }
+    TRY_VOID(settle_files(folder.get(), directory.string()));
     TRY_VOID(check_file(directory, options.must_exist));
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
@@ -97,9 +149,10 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
     mdb_env_set_userctx(state->env, const_cast<char*>(name));
     mdb_env_set_assert(state->env, &note_failed_assertion);
     note_use(name);
-    if (const int rc = mdb_env_open(state->env, directory.c_str(), flags_for(options.access), 0600)) {
+    if (const int rc =
+            mdb_env_open(state->env, through_proc(folder).c_str(), flags_for(options.access), kDataMode))
         return lmdb_error(rc, ("open " + directory.string()).c_str());
-    }
+    TRY_VOID(settle_files(folder.get(), directory.string()));  // those that are new
     // LMDB leaves its data descriptor open across exec.
     int fd = -1;
     if (mdb_env_get_fd(state->env, &fd) == 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -194,7 +194,7 @@ private:
 
 class Env {
 public:
-    // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0700). Opening a directory which
+    // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0750). Opening a directory which
     // this process has open already gives the same environment again (LMDB forbids opening it twice):
     // `reader` takes what is there, any other access must match. When its files were replaced meanwhile, the
     // new ones are opened, and whoever holds the old ones keeps them. The data file is checked before LMDB

@@ -56,7 +56,7 @@ Result<void> write_meta_pages(int fd, const Parsed& pages) {
 Result<void> restore_beside(const std::filesystem::path& directory, int from, const Parsed& pages) {
     const auto path = directory / "data.mdb.new";
     ::unlink(path.c_str());
-    const FileDescriptor to(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const FileDescriptor to(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!to) return system_failure("create " + path.string(), errno);
     struct stat info {};
     if (::fstat(from, &info) != 0 || ::fchmod(to.get(), info.st_mode & 07777) != 0)
@@ -116,7 +116,7 @@ Result<void> restore_meta_pages(const std::filesystem::path& directory, const Me
     // A snapshot that had nothing in it needs no file; any other one does.
     const bool was_empty = parsed.newest.main_root == kNoPage;
     const FileDescriptor data(
-        ::open(path.c_str(), O_RDWR | (was_empty ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600));
+        ::open(path.c_str(), O_RDWR | (was_empty ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!data && errno == ENOENT) return transient_error(path.string() + " is missing", Fault::damaged);
     if (!data) return system_failure("open " + path.string(), errno);
     if (!was_empty) {

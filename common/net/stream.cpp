@@ -99,7 +99,7 @@ void Stream::State::close() {
 
 std::optional<IoError> Stream::State::reason_to_end(Waiter& waiter, asio::cancellation_type stop) {
     const bool stopped = waiter.yields == Yields::to_stop
-                             ? stop != asio::cancellation_type::none
+                             ? reads_stopped || stop != asio::cancellation_type::none
                              : (stop & asio::cancellation_type::terminal) != asio::cancellation_type::none;
     if (cancelled || stopped || !socket.is_open()) return IoError(IoFailure::cancelled, 0);
     if (waiter.interruptible && interrupted) {
@@ -412,6 +412,12 @@ void Stream::close() {
 void Stream::cancel() {
     if (state_ == nullptr) return;
     state_->cancelled = true;
+    state_->kick();
+}
+
+void Stream::stop_reading() {
+    if (state_ == nullptr) return;
+    state_->reads_stopped = true;
     state_->kick();
 }
 

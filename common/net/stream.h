@@ -110,6 +110,9 @@ public:
     void close();
     // Pending and later operations fail with `cancelled`; the socket stays open.
     void cancel();
+    // Pending and later reads and waits fail with `cancelled`, as if the task had been asked to stop; writes
+    // go on, so that a last reply can be sent.
+    void stop_reading();
     // The pending wait_readable, or else the next one, fails with `interrupted`: how news reaches an idle
     // session.
     void interrupt();

@@ -73,6 +73,7 @@ struct Stream::State {
     bool broken = false;
     bool cancelled = false;
     bool interrupted = false;
+    bool reads_stopped = false;
     Waiter reader{this, Yields::to_stop};
     Waiter writer{this, Yields::to_abort};
     SocketAddress peer;

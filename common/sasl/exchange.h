@@ -9,11 +9,17 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/credential.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/secret.h"
 
 namespace mailstead::sasl {
+
+struct Proved {
+    AccountId account;
+    Credential credential;
+};
 
 // One pair for each password of an account (RFC 5802, 3). The salt and count are the account's, so that a
 // proof can be tried against all.
@@ -21,11 +27,14 @@ struct ScramKeyPair {
     std::string stored_key;
     std::string server_key;
 };
+struct ScramKey : ScramKeyPair {
+    Credential credential;
+};
 struct ScramRecord {
     AccountId account;
     std::string salt;
     std::uint32_t iterations = 0;
-    std::vector<ScramKeyPair> keys;
+    std::vector<ScramKey> keys;
 };
 
 // Where an exchange finds out whether a proof holds. Logins come as SASLprep left them.
@@ -34,8 +43,8 @@ public:
     virtual ~CredentialSource() = default;
     // nullopt: wrong password, no such account, or one that may not log in. May take tens of milliseconds of
     // CPU.
-    virtual Result<std::optional<AccountId>> verify_password(std::string_view login,
-                                                             std::string_view password) = 0;
+    virtual Result<std::optional<Proved>> verify_password(std::string_view login,
+                                                          std::string_view password) = 0;
     // Whether verify_password() would answer at once, without a slow hash, and well.
     virtual bool remembers(std::string_view /*login*/, std::string_view /*password*/) { return false; }
     // nullopt: no such account, or one that may not log in.
@@ -69,6 +78,7 @@ struct Challenge {
 struct Success {
     AccountId account;
     std::string login;
+    Credential credential;
 };
 struct Failure {
     FailureReason reason = FailureReason::malformed;
@@ -100,6 +110,17 @@ struct OAuthFacts {
     std::string discovery_url;  // of the issuer's metadata; empty: none
 };
 
+// What a step would do.
+struct Ahead {
+    enum class Work : std::uint8_t {
+        none,   // parses
+        proof,  // checks a proof, in microseconds
+        hash,   // hashes a password: tens of milliseconds and megabytes, on a pool
+    };
+    Work work = Work::none;
+    std::string login;  // whose proof
+};
+
 // Client messages are at most this long, base64 undone (bounds what is held for a stranger).
 constexpr std::size_t kMaxClientMessage = 8192;
 
@@ -113,8 +134,9 @@ public:
     virtual Outcome step(std::string_view client_message) = 0;
     // After CheckToken alone.
     virtual Outcome on_token(const TokenVerdict& /*verdict*/) { return Failure{}; }
-    // Whether step() with this message would hash a password, which belongs on a pool.
-    virtual bool is_slow(std::string_view /*client_message*/) const { return false; }
+    // What step() with this message would do, so that the caller can decide when and where. Blocks for a read
+    // of the CredentialSource at most.
+    virtual Ahead look_ahead(std::string_view /*client_message*/) const { return {}; }
     // What to send before the client's first message: empty for all but LOGIN.
     virtual std::string first_challenge() const { return {}; }
 };

@@ -161,7 +161,7 @@ public:
         state_ = State::over;
         switch (verdict.status) {
             case TokenVerdict::Status::valid:
-                return Success{verdict.account, verdict.login};
+                return Success{verdict.account, verdict.login, {Credential::Kind::token, {}, 0}};
             case TokenVerdict::Status::unavailable:
                 return Failure{FailureReason::temporary, login_};
             case TokenVerdict::Status::not_authorized:

@@ -10,10 +10,10 @@ constexpr std::size_t kMaxPassword = 1024;  // RFC 4616, 2 asks for 255 at least
 Outcome verify(CredentialSource& source, std::string login, std::string_view password) {
     const Secret prepared = prepare_password(password);
     if (prepared.empty()) return Failure{FailureReason::malformed, std::move(login)};
-    const auto account = source.verify_password(login, prepared.reveal());
-    if (!account) return Failure{FailureReason::temporary, std::move(login)};
-    if (!*account) return Failure{FailureReason::wrong_credentials, std::move(login)};
-    return Success{**account, std::move(login)};
+    auto proved = source.verify_password(login, prepared.reveal());
+    if (!proved) return Failure{FailureReason::temporary, std::move(login)};
+    if (!*proved) return Failure{FailureReason::wrong_credentials, std::move(login)};
+    return Success{(*proved)->account, std::move(login), std::move((*proved)->credential)};
 }
 
 struct PlainMessage {
@@ -36,8 +36,9 @@ std::optional<PlainMessage> parse_plain(std::string_view message) {
     return PlainMessage{message.substr(0, first), *std::move(login), password};
 }
 
-bool is_remembered(CredentialSource& source, std::string_view login, std::string_view password) {
-    return source.remembers(login, prepare_password(password).reveal());
+Ahead before_verify(CredentialSource& source, std::string login, std::string_view password) {
+    const bool known = source.remembers(login, prepare_password(password).reveal());
+    return {known ? Ahead::Work::proof : Ahead::Work::hash, std::move(login)};
 }
 
 class Plain : public Exchange {
@@ -52,9 +53,10 @@ public:
         return verify(source_, std::move(said->login), said->password);
     }
 
-    bool is_slow(std::string_view message) const override {
-        const auto said = parse_plain(message);
-        return said && !is_remembered(source_, said->login, said->password);
+    Ahead look_ahead(std::string_view message) const override {
+        auto said = parse_plain(message);
+        if (!said || !may_act_as(said->login, said->authzid)) return {};
+        return before_verify(source_, std::move(said->login), said->password);
     }
 
 private:
@@ -75,8 +77,9 @@ public:
         return Challenge{"Password:"};
     }
 
-    bool is_slow(std::string_view message) const override {
-        return login_ && message.size() <= kMaxPassword && !is_remembered(source_, *login_, message);
+    Ahead look_ahead(std::string_view message) const override {
+        const bool is_password = login_ && message.size() <= kMaxPassword;
+        return is_password ? before_verify(source_, *login_, message) : Ahead();
     }
 
 private:

@@ -34,6 +34,11 @@ public:
         return failure(FailureReason::malformed);
     }
 
+    Ahead look_ahead(std::string_view /*message*/) const override {
+        if (state_ != State::client_final) return {};
+        return {Ahead::Work::proof, login_};
+    }
+
 private:
     enum class State { client_first, client_final, client_done, over };
 
@@ -97,9 +102,10 @@ private:
         }
         const std::string covered =
             scram::auth_message(client_first_bare_, server_first_, final_message->without_proof);
-        for (const ScramKeyPair& key : record_.keys) {
+        for (const ScramKey& key : record_.keys) {
             if (!scram::proof_holds(final_message->proof, key.stored_key, covered)) continue;
             state_ = State::client_done;
+            proved_by_ = key.credential;
             source_.key_proved(record_.account, key.stored_key);
             return Challenge{"v=" + base64_encode(scram::hmac_sha256(key.server_key, covered))};
         }
@@ -111,7 +117,7 @@ private:
     Outcome on_client_done(std::string_view message) {
         if (!message.empty()) return failure(FailureReason::malformed);
         state_ = State::over;
-        return Success{record_.account, login_};
+        return Success{record_.account, login_, std::move(proved_by_)};
     }
 
     CredentialSource& source_;
@@ -124,6 +130,7 @@ private:
     std::string server_first_;
     std::string expected_binding_;
     ScramRecord record_;
+    Credential proved_by_;
 };
 
 }  // namespace

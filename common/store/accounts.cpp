@@ -7,6 +7,7 @@
 #include "common/store/applier.h"
 #include "common/store/index_check.h"
 #include "common/store/maildir.h"
+#include "common/store/owed_changes.h"
 #include "common/store/records.h"
 
 namespace mailstead::store {
@@ -70,8 +71,16 @@ public:
 
     Result<std::string> apply(kv::WriteTransaction& transaction, std::string_view bytes,
                               commit::ApplyContext& context) override {
-        const auto change = decode_change(bytes);
+        auto change = decode_change(bytes);
         if (!change) return to_error(change.error());
+        if (context.onto_rebuilt()) {
+            if (!owed_) owed_.emplace();
+            const auto left = owed_->take_away_what_is_there(transaction, databases_, *change);
+            if (!left) return to_error(left.error());
+            if (!*left) return encode(ChangeResult(Done{}));
+        } else {
+            owed_.reset();
+        }
         const auto result = Applier(transaction, databases_, id_, context).apply(*change);
         if (!result) return to_error(result.error());
         memory_->note(id_, change->action, *result);
@@ -83,6 +92,7 @@ private:
     std::shared_ptr<kv::Env> env_;
     Databases databases_;
     std::shared_ptr<Accounts::Memory> memory_;
+    std::optional<OwedChanges> owed_;  // while a debt is paid
 };
 
 std::optional<AccountId> parse_id(std::string_view name) {

@@ -45,8 +45,10 @@ Outcome<void> Applier::save() {
     if (keywords_ && keywords_->names().size() != keywords_before_) {
         TRY_VOID(txn_.put(db_.meta, key::kKeywordsKey, keywords_->encode()));
     }
-    if (std::string bytes = account_.encode(); bytes != account_bytes_)
+    if (std::string bytes = account_.encode(); bytes != account_bytes_) {
         TRY_VOID(txn_.put(db_.meta, key::kAccountKey, bytes));
+        TRY_VOID(txn_.put(db_.meta, key::kIdKey, encode_u32(id_.value), kv::PutMode::keep_existing));
+    }
     return {};
 }
 
@@ -59,7 +61,6 @@ Outcome<void> Applier::create_account() {
                                      {"Drafts", SpecialUse::drafts}, {"Junk", SpecialUse::junk},
                                      {"Sent", SpecialUse::sent},     {"Trash", SpecialUse::trash}};
     TRY_VOID(txn_.put(db_.meta, key::kFormatKey, encode_u32(kFormat)));
-    TRY_VOID(txn_.put(db_.meta, key::kIdKey, encode_u32(id_.value)));
     for (const Default& mailbox : kDefaults) {
         const auto name = MailboxName::parse(mailbox.name);
         TRY_VOID(create_one(*name, mailbox.use, true));

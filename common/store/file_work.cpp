@@ -229,7 +229,7 @@ Outcome<void> FileWork::complete_folder(const std::string& name) {
     if (name.empty()) return {};
     // Maildir++: tells delivery agents that this is a folder of a larger Maildir.
     FileDescriptor mark;
-    files_.open(where + "/maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC, 0600, mark);
+    files_.open(where + "/maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC, 0640, mark);
     return {};
 }
 

@@ -51,7 +51,9 @@ Outcome<bool> check_index(const kv::ReadTransaction& transaction, const Database
     TRY(exists, check_format(transaction, databases));
     if (!exists) return false;
     TRY(id, transaction.get(databases.meta, key::kIdKey));
-    if (id && decode_u32(*id) != account.value) return damaged("the index is that of another account");
+    // One that no newer program has written to has no sidecar either, and would lose more by a rebuild.
+    if (!id) return true;
+    if (decode_u32(*id) != account.value) return damaged("the index is that of another account");
     TRY(bytes, transaction.get(databases.meta, key::kAccountKey));
     if (!bytes) return damaged("the account record is missing");
     TRY(record, AccountRecord::decode(*bytes));

@@ -11,6 +11,7 @@ namespace mailstead::store::rebuild {
 namespace {
 
 constexpr std::uint32_t kNoMailbox = 0;
+constexpr std::uint32_t kIdGap = 1'000;
 
 struct Default {
     const char* name;
@@ -61,6 +62,7 @@ private:
     std::uint32_t mailbox_for(std::uint32_t folder);
     std::optional<std::uint32_t> find_folder(const std::string& folder) const;
     std::uint32_t most_named(std::uint32_t folder) const;
+    std::uint32_t unused_id() const;
     std::uint32_t add_box(const MailboxName& name, const std::string& folder, std::uint32_t wanted,
                           bool subscribe);
     void add_parents(const MailboxName& name);
@@ -180,13 +182,24 @@ bool Scanner::is_taken(SpecialUse use) const {
                        [&](const auto& box) { return box.second.about.special_use == use; });
 }
 
+// Beyond what any mailbox had: changes that the journal still holds name mailboxes by number.
+std::uint32_t Scanner::unused_id() const {
+    std::uint32_t highest = scan_.sidecar ? scan_.sidecar->next_mailbox : 0;
+    for (const auto& named : named_) {
+        for (const auto& [mailbox, count] : named) {
+            if (mailbox < UINT32_MAX / 2) highest = std::max(highest, mailbox);
+        }
+    }
+    return highest == 0 ? 1 : highest + kIdGap;
+}
+
 std::uint32_t Scanner::add_box(const MailboxName& name, const std::string& folder, std::uint32_t wanted,
                                bool subscribe) {
     add_parents(name);
     Box box;
     // A number of an unknown mailbox is believed as long as it leaves room for others.
     const bool is_free = wanted != kNoMailbox && wanted < UINT32_MAX / 2 && !scan_.boxes.contains(wanted);
-    box.about.id = is_free ? wanted : scan_.next_mailbox;
+    box.about.id = is_free ? wanted : std::max(scan_.next_mailbox, unused_id());
     scan_.next_mailbox = std::max(scan_.next_mailbox, box.about.id + 1);
     const std::int64_t clock = now_.time_since_epoch() / Seconds(1);
     scan_.last_uidvalidity =

@@ -1,22 +1,26 @@
 #include "deliver/auth/auth_service.h"
 
-#include <algorithm>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "common/base/text.h"
-#include "common/net/event.h"
 #include "common/runtime/log.h"
+#include "common/runtime/metrics.h"
 
 namespace mailstead::deliver {
 namespace {
 
 using namespace std::chrono_literals;
+using Clock = LoginGuard::Clock;
+using Work = sasl::Ahead::Work;
 
 constexpr std::size_t kMaxConversations = 2'000;
 constexpr auto kConversationLifetime = 2min;
-constexpr std::size_t kMaxPairs = 50'000;
-constexpr std::uint32_t kFreeFailures = 3;
-constexpr auto kLongestDelay = 10'000ms;
-constexpr auto kForgetAfter = 1h;
+
+metrics::Counter given_up("auth_given_up");
+metrics::Counter too_busy("auth_busy");
 
 using FailureKind = ipc::AuthFailure::Kind;
 
@@ -29,46 +33,59 @@ FailureKind kind_of(sasl::FailureReason reason) {
     if (reason == sasl::FailureReason::not_authorized) return FailureKind::not_authorized;
     return FailureKind::wrong_credentials;
 }
+
 ipc::AuthAnswer busy(std::string reason) {
+    too_busy.add();
     return {ipc::AuthBusy{std::move(reason)}};
+}
+
+sasl::Outcome temporary(const std::string& login) {
+    return sasl::Failure{sasl::FailureReason::temporary, login};
 }
 
 sasl::ChannelBindings bindings_of(const ipc::AuthStep& step) {
     return {step.bindings.tls_exporter, step.bindings.tls_unique, step.bindings.tls_server_end_point};
 }
 
-std::string pair_of(const std::string& client, const std::string& login) {
-    return client + ' ' + text::lower(login);
-}
+// Gives the turn back.
+class TakenTurn {
+public:
+    TakenTurn(LoginGuard& guard, const LoginGuard::Turn& turn) : guard_(guard), turn_(turn) {}
+    ~TakenTurn() { guard_.left(turn_); }
+    TakenTurn(const TakenTurn&) = delete;
+    TakenTurn& operator=(const TakenTurn&) = delete;
+
+private:
+    LoginGuard& guard_;
+    const LoginGuard::Turn& turn_;
+};
 
 }  // namespace
 
-std::chrono::milliseconds FailureDelays::delay(const std::string& pair, Clock::time_point at) {
-    const std::lock_guard lock(mutex_);
-    const auto known = counts_.find(pair);
-    if (known == counts_.end() || at - known->second.last > kForgetAfter ||
-        known->second.failures <= kFreeFailures)
-        return 0ms;
-    const std::uint32_t steps = std::min<std::uint32_t>(known->second.failures - kFreeFailures, 8);
-    return std::min<std::chrono::milliseconds>(250ms * (1 << (steps - 1)), kLongestDelay);
-}
-
-void FailureDelays::failed(const std::string& pair, Clock::time_point at) {
-    const std::lock_guard lock(mutex_);
-    if (counts_.size() >= kMaxPairs) {
-        std::erase_if(counts_, [&](const auto& each) { return at - each.second.last > 5min; });
-        if (counts_.size() >= kMaxPairs) counts_.clear();
+// A step in hand can be found by whoever cancels it.
+class AuthService::Entered {
+public:
+    Entered(AuthService& service, const Held& conversation, std::uint64_t attempt) : service_(service) {
+        conversation->ticket = 0;
+        conversation->login.clear();
+        const std::lock_guard lock(service_.mutex_);
+        if (attempt == 0) attempt = ++service_.last_unnamed_;
+        at_ = service_.in_hand_.emplace(std::pair(conversation->connection, attempt), conversation).first;
+        owns_ = at_->second == conversation;  // a number that is used twice is not cancelled
+        if (service_.stopping_) conversation->gone = true;
     }
-    Count& count = counts_[pair];
-    if (at - count.last > kForgetAfter) count.failures = 0;
-    ++count.failures;
-    count.last = at;
-}
+    ~Entered() {
+        const std::lock_guard lock(service_.mutex_);
+        if (owns_) service_.in_hand_.erase(at_);
+    }
+    Entered(const Entered&) = delete;
+    Entered& operator=(const Entered&) = delete;
 
-void FailureDelays::succeeded(const std::string& pair) {
-    const std::lock_guard lock(mutex_);
-    counts_.erase(pair);
-}
+private:
+    AuthService& service_;
+    InHand::iterator at_;
+    bool owns_ = false;
+};
 
 net::Task<ipc::AuthAnswer> AuthService::step(ipc::AuthStep step, std::uint64_t connection) {
     Held conversation;
@@ -87,8 +104,9 @@ net::Task<ipc::AuthAnswer> AuthService::step(ipc::AuthStep step, std::uint64_t c
         conversation = take(step.conversation, connection);
         if (!conversation) co_return failure("no such conversation", FailureKind::malformed);
     }
-    ipc::AuthAnswer answer =
-        co_await proceed(std::move(conversation), std::move(step.client_bytes), step.service);
+    const Entered entered(*this, conversation, step.attempt);
+    ipc::AuthAnswer answer = co_await proceed(conversation, std::move(step.client_bytes));
+    if (conversation->gone) given_up.add();
     co_return answer;
 }
 
@@ -101,7 +119,10 @@ ipc::AuthAnswer AuthService::begin(const ipc::AuthStep& step, std::uint64_t conn
     started = std::make_shared<Conversation>();
     started->connection = connection;
     started->exchange = std::move(exchange);
+    started->origin = origin_of(step.client_ip);
     started->client = net::customer_network(step.client_ip).to_string();
+    started->service = step.service;
+    started->epoch = epoch_ ? epoch_() : 0;
     return {};
 }
 
@@ -111,13 +132,14 @@ AuthService::Held AuthService::take(std::uint64_t id, std::uint64_t connection) 
     if (at == conversations_.end() || at->second->connection != connection) return nullptr;
     Held conversation = std::move(at->second);
     conversations_.erase(at);
-    return conversation->deadline > std::chrono::steady_clock::now() ? conversation : nullptr;
+    return conversation->deadline > Clock::now() ? conversation : nullptr;
 }
 
 std::uint64_t AuthService::keep(Held conversation) {
-    const auto at = std::chrono::steady_clock::now();
+    const auto at = Clock::now();
     conversation->deadline = at + kConversationLifetime;
     const std::lock_guard lock(mutex_);
+    if (conversation->gone) return 0;
     if (conversations_.size() >= kMaxConversations) {
         std::erase_if(conversations_, [&](const auto& each) { return each.second->deadline <= at; });
         if (conversations_.size() >= kMaxConversations) return 0;
@@ -127,75 +149,158 @@ std::uint64_t AuthService::keep(Held conversation) {
     return id;
 }
 
-void AuthService::cancel(std::uint64_t conversation, std::uint64_t connection) {
-    take(conversation, connection);
+void AuthService::cancel(const ipc::AuthCancel& cancel, std::uint64_t connection) {
+    if (cancel.conversation != 0) take(cancel.conversation, connection);
+    if (cancel.attempt == 0) return;
+    Held waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = in_hand_.find({connection, cancel.attempt});
+        if (found != in_hand_.end()) waiting = found->second;
+    }
+    if (!waiting) return;
+    waiting->gave_up = true;
+    give_up(*waiting);
+}
+
+void AuthService::give_up(Conversation& conversation) {
+    conversation.gone = true;
+    if (conversation.wait) conversation.wait->end();
+    if (conversation.ticket != 0) pool_.cancel(conversation.ticket);
 }
 
 void AuthService::forget(std::uint64_t connection) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(conversations_, [&](const auto& each) { return each.second->connection == connection; });
+    std::vector<Held> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(conversations_,
+                      [&](const auto& each) { return each.second->connection == connection; });
+        for (auto at = in_hand_.lower_bound({connection, 0});
+             at != in_hand_.end() && at->first.first == connection; ++at) {
+            waiting.push_back(at->second);
+        }
+    }
+    for (const Held& each : waiting) give_up(*each);
 }
 
-net::Task<ipc::AuthAnswer> AuthService::proceed(Held conversation, Secret client_bytes,
-                                                ipc::Service service) {
-    // SCRAM, and passwords that were right a moment ago, cost microseconds: less than the way to the pool.
-    if (!conversation->exchange->is_slow(client_bytes.reveal())) {
-        sasl::Outcome quick = conversation->exchange->step(client_bytes.reveal());
-        co_return co_await settle(std::move(conversation), std::move(quick), service);
+void AuthService::request_stop() {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& [key, conversation] : in_hand_) {
+        if (!conversation->wait) continue;
+        boost::asio::post(conversation->wait->executor(), [this, conversation] { give_up(*conversation); });
     }
+}
+
+net::Task<bool> AuthService::wait_for_turn(Held conversation, std::chrono::milliseconds duration) {
+    if (duration > 0ms) {
+        const std::shared_ptr<Wait> wait = conversation->wait;
+        co_await wait->at_most(duration);
+    }
+    co_return !conversation->gone;
+}
+
+net::Task<ipc::AuthAnswer> AuthService::proceed(Held conversation, Secret client_bytes) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    conversation->wait = std::make_shared<Wait>(executor);
+    sasl::Exchange& exchange = *conversation->exchange;
+    const sasl::Ahead ahead = exchange.look_ahead(client_bytes.reveal());
+    if (ahead.work == Work::none) {
+        sasl::Outcome outcome = exchange.step(client_bytes.reveal());
+        if (auto* question = std::get_if<sasl::CheckToken>(&outcome)) {
+            sasl::Outcome checked = co_await check_token(conversation, std::move(*question));
+            outcome = std::move(checked);
+        }
+        co_return conclude(conversation, std::move(outcome));
+    }
+    conversation->login = ahead.login;
+    const auto turn = guard_.admit(conversation->origin, ahead.login, Clock::now());
+    if (!turn) co_return busy("too many attempts from there");
+    const TakenTurn taken(guard_, *turn);
+    const bool there = co_await wait_for_turn(conversation, turn->wait);
+    sasl::Outcome outcome = temporary(ahead.login);
+    if (there) {
+        sasl::Outcome proved = co_await prove(conversation, std::move(client_bytes), turn->rank);
+        outcome = std::move(proved);
+    }
+    // Whoever hangs up and comes back has not waited: he might not be told, but he is counted.
+    if (conversation->gave_up) guard_.failed(conversation->origin, ahead.login, Clock::now());
+    co_return conclude(conversation, std::move(outcome));
+}
+
+net::Task<sasl::Outcome> AuthService::prove(Held conversation, Secret client_bytes,
+                                            runtime::FairPool::Rank rank) {
+    // SCRAM, and passwords that were right a moment ago, cost microseconds: less than the way to the pool.
+    if (conversation->exchange->look_ahead(client_bytes.reveal()).work != Work::hash)
+        co_return conversation->exchange->step(client_bytes.reveal());
     auto bytes = std::make_shared<Secret>(std::move(client_bytes));
     auto work = [conversation, bytes]() -> Result<sasl::Outcome> {
         return conversation->exchange->step(bytes->reveal());
     };
-    auto outcome = co_await runtime::offload(pool_, std::move(work));
-    if (!outcome) co_return busy(outcome.error().what);
-    co_return co_await settle(std::move(conversation), *std::move(outcome), service);
-}
-
-net::Task<ipc::AuthAnswer> AuthService::settle(Held conversation, sasl::Outcome result,
-                                               ipc::Service service) {
-    if (auto* question = std::get_if<sasl::CheckToken>(&result)) {
-        sasl::Outcome checked = co_await check_token(conversation, std::move(*question));
-        result = std::move(checked);
-    }
-    co_return co_await conclude(std::move(conversation), std::move(result), service);
+    const runtime::FairPool::Customer customer{conversation->origin.network, conversation->origin.address,
+                                               rank};
+    auto outcome = co_await runtime::offload_fairly(pool_, customer, conversation->ticket, std::move(work));
+    if (!outcome) co_return temporary(conversation->login);
+    co_return *std::move(outcome);
 }
 
 net::Task<sasl::Outcome> AuthService::check_token(Held conversation, sasl::CheckToken question) {
     auto shared = std::make_shared<sasl::CheckToken>(std::move(question));
-    auto work = [tokens = tokens_, shared] { return tokens->check(shared->token, shared->login); };
-    const auto verdict = co_await runtime::offload(tokens_->pool(), work);
-    co_return conversation->exchange->on_token(verdict ? *verdict : sasl::TokenVerdict());
+    conversation->login = shared->login;
+    // Nobody guesses a token that is remembered: no turn is needed for it.
+    if (const auto known = tokens_->remembered(shared->token, shared->login))
+        co_return conversation->exchange->on_token(*known);
+    const sasl::TokenVerdict verdict = co_await ask_about(conversation, shared);
+    co_return conversation->exchange->on_token(verdict);
 }
 
-net::Task<ipc::AuthAnswer> AuthService::conclude(Held conversation, sasl::Outcome outcome,
-                                                 ipc::Service service) {
-    const auto at = FailureDelays::Clock::now();
+net::Task<sasl::TokenVerdict> AuthService::ask_about(Held conversation,
+                                                     std::shared_ptr<sasl::CheckToken> question) {
+    using Status = sasl::TokenVerdict::Status;
+    const auto turn = guard_.admit(conversation->origin, question->login, Clock::now());
+    if (!turn) co_return sasl::TokenVerdict();
+    const TakenTurn taken(guard_, *turn);
+    const bool there = co_await wait_for_turn(conversation, turn->wait);
+    sasl::TokenVerdict verdict;
+    if (there) {
+        const runtime::FairPool::Customer customer{conversation->origin.network, conversation->origin.address,
+                                                   turn->rank};
+        const sasl::TokenVerdict said =
+            co_await tokens_->check(question->token, question->login, customer, conversation->wait);
+        verdict = said;
+    }
+    const bool refused = verdict.status != Status::valid && verdict.status != Status::unavailable;
+    if (refused || conversation->gave_up) guard_.failed(conversation->origin, question->login, Clock::now());
+    co_return verdict;
+}
+
+ipc::AuthAnswer AuthService::conclude(const Held& conversation, sasl::Outcome outcome) {
+    if (conversation->gone) return busy("nobody waits for the answer");
+    const LoginOrigin& origin = conversation->origin;
     if (auto* challenge = std::get_if<sasl::Challenge>(&outcome)) {
         const std::uint64_t id = keep(conversation);
-        if (id == 0) co_return busy("too many logins at once");
-        co_return ipc::AuthAnswer{ipc::AuthChallenge{Secret::take(challenge->bytes), id}};
+        if (id == 0) return busy("too many logins at once");
+        return {ipc::AuthChallenge{Secret::take(challenge->bytes), id}};
     }
     if (auto* success = std::get_if<sasl::Success>(&outcome)) {
-        delays_.succeeded(pair_of(conversation->client, success->login));
-        log::debug("auth.success", {{"service", ipc::to_string(service)},
+        guard_.succeeded(origin, success->login, Clock::now());
+        if (!conversation->login.empty() && conversation->login != success->login)
+            guard_.succeeded(origin, conversation->login, Clock::now());
+        log::debug("auth.success", {{"service", ipc::to_string(conversation->service)},
                                     {"login", success->login},
                                     {"network", conversation->client}});
-        co_return ipc::AuthAnswer{ipc::AuthSuccess{success->account, std::move(success->login), Secret{}}};
+        return {ipc::AuthSuccess{success->account, std::move(success->login), Secret{},
+                                 std::move(success->credential), conversation->epoch}};
     }
     const auto& failed = std::get<sasl::Failure>(outcome);
-    if (failed.reason == sasl::FailureReason::temporary) co_return busy("the proof could not be checked");
-    log::info("auth.failure", {{"service", ipc::to_string(service)},
+    if (failed.reason == sasl::FailureReason::temporary) return busy("the proof could not be checked");
+    log::info("auth.failure", {{"service", ipc::to_string(conversation->service)},
                                {"login", failed.login},
                                {"network", conversation->client},
                                {"reason", sasl::to_string(failed.reason)}});
-    if (failed.reason == sasl::FailureReason::wrong_credentials) {
-        const std::string pair = pair_of(conversation->client, failed.login);
-        delays_.failed(pair, at);
-        const auto delay = delays_.delay(pair, at);
-        if (delay > 0ms) co_await net::sleep_for(delay);
-    }
-    co_return failure(std::string(sasl::to_string(failed.reason)), kind_of(failed.reason));
+    if (failed.reason == sasl::FailureReason::wrong_credentials)
+        guard_.failed(origin, failed.login, Clock::now());
+    return failure(std::string(sasl::to_string(failed.reason)), kind_of(failed.reason));
 }
 
 }  // namespace mailstead::deliver

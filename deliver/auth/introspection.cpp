@@ -1,5 +1,7 @@
 #include "deliver/auth/introspection.h"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "common/base/base64.h"
@@ -31,33 +33,64 @@ void append_encoded(std::string& out, std::string_view value) {
     }
 }
 
-std::string_view text_at(const json::object& claims, std::string_view name) {
-    const json::value* value = claims.if_contains(name);
-    if (value == nullptr || !value->is_string()) return {};
-    return std::string_view(value->get_string());
-}
+// What the issuer claims, by type. A member that is there and has another type than the RFCs give it does not
+// say what it was to say (RFC 7662, 2.2; RFC 7519, 4.1); taken for absent it would let in whom it was to keep
+// out.
+class Claims {
+public:
+    explicit Claims(const json::object& members) : members_(members) {}
 
-// NumericDate: seconds, possibly with a fraction (RFC 7519, 2).
-std::optional<Time> time_at(const json::object& claims, std::string_view name) {
-    const json::value* value = claims.if_contains(name);
-    if (value == nullptr || !value->is_number()) return std::nullopt;
-    constexpr double kYear10000 = 253402300800.0;
-    const double seconds = value->to_number<double>();
-    if (!(seconds >= 0) || seconds > kYear10000) return std::nullopt;
-    return Time(Seconds(static_cast<std::int64_t>(seconds)));
-}
+    // The first member that was asked for and has the wrong type; empty: none.
+    std::string_view wrong() const { return wrong_; }
+    bool contains(std::string_view name) const { return members_.contains(name); }
 
-// aud = string or array of strings (RFC 7519, 4.1.3)
-bool is_for(const json::object& claims, std::string_view audience) {
-    const json::value* value = claims.if_contains("aud");
-    if (value == nullptr) return false;
-    if (value->is_string()) return std::string_view(value->get_string()) == audience;
-    if (!value->is_array()) return false;
-    for (const json::value& one : value->get_array()) {
-        if (one.is_string() && std::string_view(one.get_string()) == audience) return true;
+    std::string_view text(std::string_view name) {
+        const json::value* value = members_.if_contains(name);
+        if (value == nullptr) return {};
+        if (value->is_string()) return std::string_view(value->get_string());
+        return note(name), std::string_view();
     }
-    return false;
-}
+
+    // NumericDate: seconds, possibly with a fraction (RFC 7519, 2). What is beyond the calendar is its end.
+    std::optional<Time> time(std::string_view name) {
+        const json::value* value = members_.if_contains(name);
+        if (value == nullptr) return std::nullopt;
+        if (!value->is_number()) return note(name), std::nullopt;
+        constexpr double kYear10000 = 253402300800.0;
+        const double seconds = std::clamp(value->to_number<double>(), 0.0, kYear10000);
+        return Time(Seconds(static_cast<std::int64_t>(seconds)));
+    }
+
+    // aud = string or array of strings (RFC 7519, 4.1.3)
+    bool is_for(std::string_view audience) {
+        const json::value* value = members_.if_contains("aud");
+        if (value == nullptr) return false;
+        if (value->is_string()) return std::string_view(value->get_string()) == audience;
+        if (!value->is_array()) return note("aud"), false;
+        bool named = false;
+        for (const json::value& one : value->get_array()) {
+            if (!one.is_string()) return note("aud"), false;
+            named = named || std::string_view(one.get_string()) == audience;
+        }
+        return named;
+    }
+
+    // Absent is true: not every issuer says it.
+    bool is_not_denied(std::string_view name) {
+        const json::value* value = members_.if_contains(name);
+        if (value == nullptr) return true;
+        if (value->is_bool()) return value->get_bool();
+        return note(name), false;
+    }
+
+private:
+    void note(std::string_view name) {
+        if (wrong_.empty()) wrong_ = name;
+    }
+
+    const json::object& members_;
+    std::string_view wrong_;
+};
 
 bool has_scope(std::string_view granted, std::string_view wanted) {
     while (!granted.empty()) {
@@ -74,17 +107,17 @@ bool has_all_scopes(std::string_view granted, std::string_view demanded) {
     return true;
 }
 
+std::string_view account_in(Claims& claims, std::string_view name) {
+    // An address that nobody has verified proves nothing about who holds the token.
+    if (name == "email" && !claims.is_not_denied("email_verified")) return {};
+    return claims.text(name);
+}
+
 // Who the token belongs to: the claim that the operator names, or the first of these that is there.
-std::string_view account_in(const json::object& claims, const settings::OAuth& demands) {
-    const auto claim = [&](std::string_view name) -> std::string_view {
-        // An address that nobody has verified proves nothing about who holds the token.
-        const json::value* verified = claims.if_contains("email_verified");
-        if (name == "email" && verified != nullptr && *verified == json::value(false)) return {};
-        return text_at(claims, name);
-    };
-    if (!demands.account_claim.empty()) return claim(demands.account_claim);
+std::string_view account_in(Claims& claims, const settings::OAuth& demands) {
+    if (!demands.account_claim.empty()) return account_in(claims, demands.account_claim);
     for (const std::string_view name : {"username", "email", "sub"}) {
-        if (claims.contains(name)) return claim(name);
+        if (claims.contains(name)) return account_in(claims, name);
     }
     return {};
 }
@@ -96,29 +129,33 @@ TokenFacts refused(Status status, std::string reason) {
     return facts;
 }
 
-TokenFacts judge(const json::object& claims, const settings::OAuth& demands, Time now) {
+TokenFacts judge(const json::object& members, const settings::OAuth& demands, Time now) {
     // RFC 7662, 2.2: nothing else may be believed of a token that is not active.
-    const json::value* active = claims.if_contains("active");
+    const json::value* active = members.if_contains("active");
     if (active == nullptr || !active->is_bool())
         return refused(Status::unavailable, "the answer lacks \"active\"");
     if (!active->get_bool()) return refused(Status::invalid, "not active");
-    const std::string_view type = text_at(claims, "token_type");
+    Claims claims(members);
+    const std::string_view type = claims.text("token_type");
+    const auto ends = claims.time("exp");
+    const auto begins = claims.time("nbf");
+    const bool from_issuer = demands.issuer.empty() || claims.text("iss") == demands.issuer;
+    const bool for_us = demands.audience.empty() || claims.is_for(demands.audience);
+    const bool has_scopes = demands.scope.empty() || has_all_scopes(claims.text("scope"), demands.scope);
+    const std::string_view account = account_in(claims, demands);
+    if (!claims.wrong().empty())
+        return refused(Status::invalid, "\"" + std::string(claims.wrong()) + "\" has the wrong type");
     if (!type.empty() && !text::iequals(type, "bearer"))
         return refused(Status::invalid, "not a bearer token");
-    TokenFacts facts;
-    facts.ends = time_at(claims, "exp");
-    if (facts.ends && *facts.ends <= now) return refused(Status::invalid, "expired");
-    const auto begins = time_at(claims, "nbf");
+    if (ends && *ends <= now) return refused(Status::invalid, "expired");
     if (begins && *begins > now + kClockSkew) return refused(Status::invalid, "not valid yet");
-    if (!demands.issuer.empty() && text_at(claims, "iss") != demands.issuer)
-        return refused(Status::invalid, "another issuer");
-    if (!demands.audience.empty() && !is_for(claims, demands.audience))
-        return refused(Status::invalid, "for another audience");
-    if (!has_all_scopes(text_at(claims, "scope"), demands.scope))
-        return refused(Status::insufficient_scope, "the scope is missing");
-    const std::string_view account = account_in(claims, demands);
+    if (!from_issuer) return refused(Status::invalid, "another issuer");
+    if (!for_us) return refused(Status::invalid, "for another audience");
+    if (!has_scopes) return refused(Status::insufficient_scope, "the scope is missing");
     if (account.empty() || account.size() > kMaxAccount)
         return refused(Status::not_authorized, "no claim names the account");
+    TokenFacts facts;
+    facts.ends = ends;
     facts.account = std::string(account);
     facts.status = Status::valid;
     return facts;

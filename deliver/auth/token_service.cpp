@@ -3,26 +3,29 @@
 #include <fstream>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include "common/net/task_group.h"
 #include "common/runtime/log.h"
 #include "common/runtime/metrics.h"
-#include "common/sasl/password_hash.h"
 
 namespace mailstead::deliver {
 namespace {
 
 using Status = sasl::TokenVerdict::Status;
 
-// Each asks on a thread of its own, which mostly waits; more logins than that queue for a moment.
+// Each question has a thread of its own, which mostly waits. No network may have all of them: when the issuer
+// is slow, a thread is gone for seconds.
 constexpr std::size_t kThreads = 8;
+constexpr std::size_t kThreadsOfOneNetwork = 2;
 constexpr std::size_t kQueue = 256;
 constexpr net::Timeout kDeadline{8'000};
 constexpr std::size_t kMaxAnswer = 64 * 1024;
-constexpr std::size_t kMaxRemembered = 10'000;
-// Long enough for the connections that a client opens together; a token that is revoked dies soon.
-constexpr Seconds kRememberedFor{60};
 constexpr unsigned kOk = 200;
+// The issuer asks to be left alone.
+constexpr unsigned kTooManyRequests = 429;
+constexpr unsigned kServiceUnavailable = 503;
+constexpr std::chrono::milliseconds kForever = std::chrono::hours(1);
 
 metrics::Counter asked("oauth_introspections");
 metrics::Counter unanswered("oauth_introspections_failed");
@@ -84,34 +87,21 @@ Result<net::HttpsResponse> post_and_wait(const std::shared_ptr<net::TlsClientCon
 
 }  // namespace
 
-TokenCache::TokenCache() : secret_(random_bytes(32)) {}
-
-std::string TokenCache::key_of(const Secret& token) const {
-    return sasl::hash_random_password(secret_, token.reveal());
-}
-
-std::optional<std::string> TokenCache::find(const Secret& token, Time now) {
-    const std::string key = key_of(token);
-    const std::lock_guard lock(mutex_);
-    const auto found = entries_.find(key);
-    if (found == entries_.end()) return std::nullopt;
-    if (found->second.ends > now) return found->second.account;
-    entries_.erase(found);
-    return std::nullopt;
-}
-
-void TokenCache::remember(const Secret& token, std::string account, std::optional<Time> ends, Time now) {
-    Time until = now + kRememberedFor;
-    if (ends && *ends < until) until = *ends;
-    if (until <= now) return;
-    std::string key = key_of(token);
-    const std::lock_guard lock(mutex_);
-    if (entries_.size() >= kMaxRemembered) {
-        std::erase_if(entries_, [now](const auto& each) { return each.second.ends <= now; });
-        if (entries_.size() >= kMaxRemembered) entries_.clear();
+// One question on its way to the issuer.
+class TokenService::Asking final : public runtime::FairPool::Job {
+public:
+    Asking(TokenService& service, Asked question) : service_(service), question_(std::move(question)) {}
+    void run() noexcept override { service_.answer(question_); }
+    void drop() noexcept override {
+        TokenFacts none;
+        none.reason = "too many questions are waiting";
+        service_.finish(question_, std::move(none));
     }
-    entries_.insert_or_assign(std::move(key), Entry{std::move(account), until});
-}
+
+private:
+    TokenService& service_;
+    Asked question_;
+};
 
 TokenService::TokenService(settings::OAuth settings, net::HttpsUrl endpoint, dns::ResolverOptions resolver,
                            const directory::Directory& directory)
@@ -122,7 +112,11 @@ TokenService::TokenService(settings::OAuth settings, net::HttpsUrl endpoint, dns
       facts_{settings_.scope, settings_.discovery_url} {}
 
 void TokenService::start() {
-    pool_.emplace(kThreads, kQueue);
+    runtime::FairPool::Options options;
+    options.threads = kThreads;
+    options.running_per_network = kThreadsOfOneNetwork;
+    options.queue = kQueue;
+    pool_.emplace(options);
 }
 
 Result<std::unique_ptr<TokenService>> TokenService::open(const settings::Settings& settings,
@@ -143,21 +137,98 @@ Result<std::unique_ptr<TokenService>> TokenService::open(const settings::Setting
     return service;
 }
 
-sasl::TokenVerdict TokenService::check(const Secret& token, std::string_view login) {
-    if (const auto known = cache_.find(token, now())) return verdict_for(*known, login);
-    TokenFacts facts = ask(token);
+std::optional<sasl::TokenVerdict> TokenService::remembered(const Secret& token, std::string_view login) {
+    const auto known = cache_.find(cache_.key_of(token), now());
+    return known ? std::optional(verdict_for(*known, login)) : std::nullopt;
+}
+
+net::Task<sasl::TokenVerdict> TokenService::check(const Secret& token, std::string_view login,
+                                                  const runtime::FairPool::Customer& customer,
+                                                  std::shared_ptr<Wait> wait) {
+    const Asked question = join(token, customer, wait);
+    co_await wait->at_most(kForever);
+    const auto facts = leave(question, wait);
+    co_return facts ? verdict_for(*facts, login) : sasl::TokenVerdict();
+}
+
+// The pool is called without the lock: to make room it may drop another question, which takes the lock.
+TokenService::Asked TokenService::join(const Secret& token, const runtime::FairPool::Customer& customer,
+                                       const std::shared_ptr<Wait>& wait) {
+    const std::string key = cache_.key_of(token);
+    Asked question;
+    {
+        const std::lock_guard lock(mutex_);
+        Asked& known = questions_[key];
+        if (known) {
+            known->waiting.push_back(wait);
+            return known;
+        }
+        known = std::make_shared<Question>();
+        known->key = key;
+        known->token = Secret(token.reveal());
+        known->waiting.push_back(wait);
+        question = known;
+    }
+    std::unique_ptr<runtime::FairPool::Job> job = std::make_unique<Asking>(*this, question);
+    const runtime::FairPool::Ticket ticket = pool_->submit(customer, job);
+    if (job) job->drop();
+    bool abandoned = false;
+    {
+        const std::lock_guard lock(mutex_);
+        question->ticket = ticket;
+        abandoned = question->abandoned;
+    }
+    if (abandoned) pool_->cancel(ticket);
+    return question;
+}
+
+// The answer, unless the wait ended before it came.
+std::optional<TokenFacts> TokenService::leave(const Asked& question, const std::shared_ptr<Wait>& wait) {
+    runtime::FairPool::Ticket unwanted = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (question->facts) return question->facts;
+        std::erase(question->waiting, wait);
+        if (!question->waiting.empty()) return std::nullopt;
+        question->abandoned = true;
+        const auto found = questions_.find(question->key);
+        if (found != questions_.end() && found->second == question) questions_.erase(found);
+        unwanted = question->ticket;
+    }
+    if (unwanted != 0) pool_->cancel(unwanted);
+    return std::nullopt;
+}
+
+void TokenService::answer(const Asked& question) {
+    TokenFacts facts = ask(question->token);
     if (facts.status == Status::unavailable) {
         unanswered.add();
         log::warning("oauth.unavailable", {{"why", facts.reason}});
     } else if (facts.status != Status::valid) {
         log::info("oauth.refused", {{"why", facts.reason}});
     }
-    if (facts.status != Status::valid) return {facts.status, AccountId(), {}};
-    cache_.remember(token, facts.account, facts.ends, now());
-    return verdict_for(facts.account, login);
+    cache_.remember(question->key, facts, now());
+    finish(question, std::move(facts));
 }
 
-TokenFacts TokenService::ask(const Secret& token) const {
+void TokenService::finish(const Asked& question, TokenFacts facts) {
+    std::vector<std::shared_ptr<Wait>> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        question->facts = std::move(facts);
+        waiting = std::move(question->waiting);
+        const auto found = questions_.find(question->key);
+        if (found != questions_.end() && found->second == question) questions_.erase(found);
+    }
+    for (const auto& each : waiting) boost::asio::post(each->executor(), [each] { each->end(); });
+}
+
+TokenFacts TokenService::ask(const Secret& token) {
+    if (!health_.may_ask(IssuerHealth::Clock::now())) {
+        TokenFacts none;
+        none.reason = "the issuer has not answered lately";
+        return none;
+    }
     asked.add();
     net::HttpsRequest request;
     request.method = "POST";
@@ -167,7 +238,11 @@ TokenFacts TokenService::ask(const Secret& token) const {
     request.body = introspection_form(token);
     request.deadline = kDeadline;
     request.max_response = kMaxAnswer;
-    const auto answer = post_and_wait(tls_, resolver_, std::move(request));
+    return facts_of(post_and_wait(tls_, resolver_, std::move(request)));
+}
+
+// Other errors than those of the transport may be the token's own, which any stranger can send.
+TokenFacts TokenService::facts_of(const Result<net::HttpsResponse>& answer) {
     TokenFacts facts;
     if (!answer) {
         facts.reason = answer.error().what;
@@ -176,12 +251,18 @@ TokenFacts TokenService::ask(const Secret& token) const {
     } else {
         facts = read_introspection(answer->body, settings_, now());
     }
+    if (!answer || answer->status == kTooManyRequests || answer->status == kServiceUnavailable) {
+        health_.failed(IssuerHealth::Clock::now());
+    } else {
+        health_.answered();
+    }
     return facts;
 }
 
 // The directory is asked each time, so that an account which is locked is out at once.
-sasl::TokenVerdict TokenService::verdict_for(std::string_view account, std::string_view login) const {
-    const auto owner = directory_.find_by_login(account);
+sasl::TokenVerdict TokenService::verdict_for(const TokenFacts& facts, std::string_view login) const {
+    if (facts.status != Status::valid) return {facts.status, AccountId(), {}};
+    const auto owner = directory_.find_by_login(facts.account);
     if (!owner) return {Status::unavailable, AccountId(), {}};
     if (!*owner || (*owner)->state != directory::AccountState::active) {
         log::info("oauth.refused", {{"why", "the token names nobody who may log in here"}});

@@ -73,7 +73,7 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, const ipc::PeerInfo
             co_return co_await authenticate(std::move(request), peer);
         case ipc::MessageType::auth_cancel:
             if (const auto cancel = ipc::AuthCancel::decode(request.payload))
-                parts_.auth->cancel(cancel->conversation, peer.connection);
+                parts_.auth->cancel(*cancel, peer.connection);
             co_return ipc::make_message(ipc::Done{});
         case ipc::MessageType::ledger_line:
             co_return co_await write_ledger(std::move(request));
@@ -89,6 +89,14 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, const ipc::PeerInfo
             co_return co_await remove_account(std::move(request));
         case ipc::MessageType::hold_command:
             co_return co_await hold(std::move(request), peer.connection);
+        case ipc::MessageType::session_poll:
+        case ipc::MessageType::session_check:
+        case ipc::MessageType::session_result:
+            co_return co_await serve_sessions(std::move(request), peer.connection);
+        case ipc::MessageType::account_changed:
+        case ipc::MessageType::who_question:
+        case ipc::MessageType::kick_command:
+            co_return co_await serve_admin(std::move(request));
         default:
             co_return ipc::refuse("not a request");
     }

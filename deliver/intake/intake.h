@@ -17,6 +17,7 @@
 #include "common/store/shares.h"
 #include "common/store/store.h"
 #include "deliver/auth/auth_service.h"
+#include "deliver/auth/session_hub.h"
 #include "deliver/intake/message_bytes.h"
 #include "deliver/local/backup_hold.h"
 #include "deliver/local/deposit.h"
@@ -30,6 +31,7 @@ namespace mailstead::deliver {
 struct IntakeParts {
     commit::Engine* engine = nullptr;
     AuthService* auth = nullptr;
+    SessionHub* sessions = nullptr;
     Quotas* quotas = nullptr;
     directory::Editor* directory = nullptr;
     const Reporter* reporter = nullptr;
@@ -61,8 +63,11 @@ public:
 
     // The handler of the ipc servers, which have looked at the role already. Throws ipc::NotAllowed.
     net::Task<ipc::Message> handle(ipc::Message request, const ipc::PeerInfo& peer);
+    // Gives up what waits for that connection, and forgets it: when its peer is gone, and when the last of
+    // its requests is over.
     void forget(std::uint64_t connection) {
         parts_.auth->forget(connection);
+        parts_.sessions->forget(connection);
         parts_.backup->forget(connection);
     }
 
@@ -79,6 +84,9 @@ private:
     ipc::ChangeAnswer refused(AccountId account, const Error& error) const;
     net::Task<ipc::ChangeAnswer> set_quota(AccountId account, store::Change change);
     net::Task<ipc::Message> authenticate(ipc::Message request, const ipc::PeerInfo& peer);
+    // sessions.cpp: what daemons and the administrator ask about sessions.
+    net::Task<ipc::Message> serve_sessions(ipc::Message request, std::uint64_t connection);
+    net::Task<ipc::Message> serve_admin(ipc::Message request);
     net::Task<ipc::Message> command_queue(ipc::Message request);
     net::Task<ipc::Message> write_ledger(ipc::Message request);
     void note_ledger(const Result<std::string>& written);

@@ -2,6 +2,7 @@
 #include "common/base/text.h"
 #include "common/runtime/log.h"
 #include "imapd/commands/commands.h"
+#include "imapd/session/client_name.h"
 
 namespace mailstead::imapd::commands {
 
@@ -31,6 +32,7 @@ net::Task<Reply> id(Session& session, Command& command) {
         if (said.size() < 256) said += name.substr(0, 32) + "=" + value.value_or("").substr(0, 64) + " ";
     }
     log::info("imap.id", {{"login", session.login}, {"client", said}});
+    session.client = client_name(std::get<proto::IdParameters>(command.arguments));
     session.out() += "* ID (\"name\" \"Mailstead\")\r\n";
     co_return ok("Pleased to meet you");
 }

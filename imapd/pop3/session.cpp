@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "common/runtime/log.h"
 #include "common/runtime/metrics.h"
 #include "common/runtime/offload.h"
@@ -14,6 +15,8 @@ namespace {
 
 using proto::Framer;
 using Why = LoginRefusal::Why;
+
+constexpr std::size_t kMaxVerb = 8;
 
 metrics::Counter logins("pop3_logins");
 metrics::Counter retrieved("pop3_messages_retrieved");
@@ -47,10 +50,13 @@ Session::Session(Connection& connection, LoginService& service, Backend& backend
       session_id_(std::move(session_id)),
       login_(service, connection.stream(), listener, ipc::Service::pop3, session_id_),
       profile_(profile_of(listener)),
-      core_(profile_, connection.out()) {}
+      core_(profile_, connection.out()),
+      last_call_(connection.stream()) {}
 
 Session::~Session() {
-    if (joined_) backend_.leave(*joined_, *this);
+    if (!joined_) return;
+    backend_.delist(session_id_);
+    backend_.leave(*joined_, *this);
 }
 
 net::Task<void> Session::run() {
@@ -85,9 +91,11 @@ net::Task<Action> Session::perform(Action action) {
 }
 
 net::Task<Action> Session::read_line(ReadLine action) {
+    if (ended_) co_return take_leave();
     connection_.framer().set_plain_lines(true);  // STLS has forgotten it
     connection_.framer().set_limits({action.limit, action.limit, 0});
     const auto event = co_await connection_.next(action.timeout);
+    if (!event && ended_) co_return take_leave();
     if (!event) {
         // RFC 1939, 3: the autologout timer ends the session without a response, and without an update.
         broken_ = true;
@@ -99,8 +107,45 @@ net::Task<Action> Session::read_line(ReadLine action) {
         broken_ = true;
         co_return Close{};
     }
-    if (*event == Framer::Event::command) co_return core_.on_line(connection_.framer().command());
+    if (*event == Framer::Event::command) {
+        const std::string_view line = connection_.framer().command();
+        if (joined_) note_command(line);
+        co_return core_.on_line(line);
+    }
     co_return core_.on_long_line();
+}
+
+// RFC 3206, 4: what is wrong is the login, and not the server. Nothing is removed without QUIT.
+Action Session::take_leave() {
+    const bool kicked = ended_ == ipc::EndReason::administrator;
+    connection_.out() += kicked ? "-ERR [SYS/TEMP] " : "-ERR [AUTH] ";
+    connection_.out() += ipc::to_sentence(*ended_);
+    connection_.out() += "\r\n";
+    return Close{};
+}
+
+void Session::note_command(std::string_view line) {
+    last_time_ = now();
+    last_command_ = text::upper(line.substr(0, std::min(line.find(' '), kMaxVerb)));
+}
+
+ipc::SessionFacts Session::facts() const {
+    ipc::SessionFacts facts;
+    facts.service = ipc::Service::pop3;
+    facts.login = user_;
+    facts.peer = connection_.stream().peer();
+    if (connection_.stream().is_tls()) facts.tls = connection_.stream().tls_facts().version;
+    facts.since = since_;
+    facts.last_time = last_time_;
+    facts.last_command = last_command_;
+    facts.mailbox = "INBOX";
+    return facts;
+}
+
+void Session::end(ipc::EndReason reason) {
+    ended_ = reason;
+    log::info("pop3.ended", {{"session", session_id_}, {"login", user_}, {"why", ipc::to_sentence(reason)}});
+    last_call_.begin();
 }
 
 net::Task<Action> Session::start_tls() {
@@ -152,6 +197,7 @@ net::Task<Action> Session::authenticate(AuthStep step) {
         co_return core_.on_auth(AuthChallenge{std::move(challenge->bytes)});
     if (auto* success = std::get_if<LoginSuccess>(&answer)) {
         proved_ = success->account;
+        proof_ = std::move(success->proof);
         co_return core_.on_auth(
             AuthAccepted{success->account, std::move(success->login), std::move(success->final_bytes)});
     }
@@ -175,6 +221,9 @@ net::Task<Action> Session::open_maildrop(OpenMaildrop action) {
     if (!maildrop) co_return core_.on_maildrop(trouble_of(maildrop.error()));
     if (!backend_.join(action.account, *this)) co_return core_.on_maildrop(Trouble::in_use);
     joined_ = action.account;
+    since_ = last_time_ = now();
+    last_command_ = "PASS";
+    backend_.enlist(*this, session_id_, action.account, proof_);
     maildrop_ = *std::move(maildrop);
     logins.add();
     const std::string peer = connection_.stream().peer().to_string();
@@ -306,7 +355,9 @@ net::Task<Action> Session::update(Update action) {
         co_return core_.on_updated(false);
     }
     std::vector<FileDescriptor> none;
+    last_call_.hold(true);
     const auto done = co_await backend_.apply(*joined_, std::move(change), std::move(none));
+    last_call_.hold(false);
     if (!done) {
         (void)trouble_of(done.error());
         co_return core_.on_updated(false);

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
+#include "common/ipc/session_book.h"
+#include "common/net/last_call.h"
 #include "imapd/pop3/core/multiline.h"
 #include "imapd/pop3/core/server_core.h"
 #include "imapd/pop3/core/surrogate.h"
@@ -18,7 +21,7 @@
 
 namespace mailstead::imapd::pop3 {
 
-class Session final : private Listening {
+class Session final : private Listening, private ipc::LiveSession {
 public:
     // All outlive it.
     Session(Connection& connection, LoginService& logins, Backend& backend, const ListenerFacts& listener,
@@ -31,10 +34,14 @@ public:
     net::Task<void> run();
 
 private:
+    ipc::SessionFacts facts() const override;
+    void end(ipc::EndReason reason) override;
     void on_change() override {}  // the maildrop is of the moment of the login (RFC 1939, 5)
 
     net::Task<Action> perform(Action action);
     net::Task<Action> read_line(ReadLine action);
+    Action take_leave();
+    void note_command(std::string_view line);
     net::Task<Action> start_tls();
     net::Task<Action> authenticate(AuthStep step);
     net::Task<Action> open_maildrop(OpenMaildrop action);
@@ -57,6 +64,12 @@ private:
     const Profile profile_;
     ServerCore core_;
     std::optional<AccountId> proved_;  // whom deliver let in: no other account is ever opened
+    Proof proof_;
+    Time since_{};  // the login
+    Time last_time_{};
+    std::string last_command_;
+    net::LastCall last_call_;
+    std::optional<ipc::EndReason> ended_;  // by deliver's order
     std::optional<AccountId> joined_;
     std::string user_;
     std::optional<Maildrop> maildrop_;

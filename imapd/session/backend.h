@@ -14,9 +14,13 @@
 #include "common/base/ids.h"
 #include "common/net/task.h"
 #include "common/store/store.h"
+#include "imapd/session/proof.h"
 
 namespace mailstead::runtime {
 class OffloadPool;
+}
+namespace mailstead::ipc {
+class LiveSession;
 }
 
 namespace mailstead::imapd {
@@ -51,6 +55,12 @@ public:
     // False when the account has too many sessions. A session that joined is told of changes until it leaves.
     virtual bool join(AccountId account, Listening& session) = 0;
     virtual void leave(AccountId account, Listening& session) = 0;
+
+    // While it is enlisted, the administrator can see and end the session, and it ends when its login is
+    // revoked.
+    virtual void enlist(ipc::LiveSession& /*session*/, const std::string& /*id*/, AccountId /*account*/,
+                        const Proof& /*proof*/) {}
+    virtual void delist(const std::string& /*id*/) {}
 
     // Like join(), for changes of another account, without counting as one of its sessions. Each watch() has
     // its unwatch().

@@ -1,9 +1,11 @@
 #include "imapd/session/login.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/net/hangup_watch.h"
 #include "common/runtime/log.h"
 #include "common/runtime/metrics.h"
 
@@ -14,6 +16,8 @@ using Why = LoginRefusal::Why;
 
 constexpr unsigned kMaxFailedLogins = 5;
 constexpr std::string_view kPlus = "SCRAM-SHA-256-PLUS";
+
+std::atomic<std::uint64_t> last_attempt{0};
 
 metrics::Counter imap_failures("imap_logins_failed");
 metrics::Counter pop3_failures("pop3_logins_failed");
@@ -115,6 +119,10 @@ net::Task<LoginAnswer> Login::step(std::optional<Secret> bytes) {
     question.under_tls = stream_.is_tls();
     if (bytes) question.client_bytes = *std::move(bytes);
     if (question.conversation == 0) question.bindings = bindings();
+    attempt_ = ++last_attempt;
+    question.attempt = attempt_;
+    const auto gone = [](void* self) { static_cast<Login*>(self)->hung_up(); };
+    const net::HangupWatch watch(stream_, gone, this);
     auto answered = co_await service_.step(std::move(question));
     if (!answered) {
         log::warning("login.unavailable", {{"session", session_id_}, {"reason", answered.error().what}});
@@ -125,14 +133,23 @@ net::Task<LoginAnswer> Login::step(std::optional<Secret> bytes) {
         co_return LoginChallenge{std::move(challenge->bytes)};
     }
     if (auto* success = std::get_if<ipc::AuthSuccess>(&answered->outcome)) {
-        co_return LoginSuccess{success->account, std::move(success->login), std::move(success->final_bytes)};
+        co_return LoginSuccess{success->account,
+                               std::move(success->login),
+                               std::move(success->final_bytes),
+                               {std::move(success->credential), success->epoch}};
     }
     if (auto* failure = std::get_if<ipc::AuthFailure>(&answered->outcome)) co_return refuse(*failure);
     co_return LoginRefusal{Why::unavailable};
 }
 
 void Login::cancel() {
-    if (conversation_ != 0) service_.cancel(std::exchange(conversation_, 0));
+    if (conversation_ != 0) service_.cancel({std::exchange(conversation_, 0), 0});
+}
+
+// Nobody waits for the answer any more: it comes at once.
+void Login::hung_up() {
+    log::info("login.abandoned", {{"session", session_id_}});
+    service_.cancel({0, attempt_});
 }
 
 LoginRefusal Login::refuse(const ipc::AuthFailure& failure) {

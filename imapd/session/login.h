@@ -13,6 +13,7 @@
 #include "common/base/secret.h"
 #include "common/net/stream.h"
 #include "imapd/session/login_service.h"
+#include "imapd/session/proof.h"
 
 namespace mailstead::imapd {
 
@@ -24,6 +25,7 @@ struct LoginSuccess {
     std::string login;
     // What the server has to prove in turn (SCRAM): one more challenge, whose answer must be empty.
     Secret final_bytes;
+    Proof proof;
 };
 struct LoginRefusal {
     enum class Why : std::uint8_t {
@@ -63,6 +65,7 @@ public:
 
 private:
     net::Task<LoginAnswer> step(std::optional<Secret> bytes);
+    void hung_up();
     LoginRefusal refuse(const ipc::AuthFailure& failure);
     ipc::ChannelBindings bindings() const;
     bool is_hidden(std::string_view mechanism) const;
@@ -74,6 +77,7 @@ private:
     std::string session_id_;
     std::string mechanism_;           // of the exchange in hand
     std::uint64_t conversation_ = 0;  // 0: not begun
+    std::uint64_t attempt_ = 0;       // the step in hand, for deliver
     unsigned failures_ = 0;
 };
 

@@ -20,8 +20,8 @@ public:
     virtual ~LoginService() = default;
     // One client message of a SASL exchange; an Error when deliver is away.
     virtual net::Task<Result<ipc::AuthAnswer>> step(ipc::AuthStep step) = 0;
-    // The client gave up.
-    virtual void cancel(std::uint64_t conversation) = 0;
+    // The client gave up, between two steps or while it waited for one.
+    virtual void cancel(ipc::AuthCancel cancel) = 0;
 };
 
 enum class Encryption : std::uint8_t {

@@ -5,6 +5,7 @@
 #include "common/base/base64.h"
 #include "common/runtime/log.h"
 #include "imapd/proto/response.h"
+#include "imapd/session/client_name.h"
 
 namespace mailstead::imapd {
 namespace {
@@ -87,6 +88,7 @@ net::Task<bool> Preauth::execute(proto::Command& command) {
             answer(tag_, {Condition::ok, "", "Nothing done"});
             co_return true;
         case Verb::id:
+            client_ = client_name(std::get<proto::IdParameters>(command.arguments));
             connection_.out() += "* ID (\"name\" \"Mailstead\")\r\n";
             answer(tag_, {Condition::ok, "", "Pleased to meet you"});
             co_return true;
@@ -187,7 +189,7 @@ net::Task<Preauth::Answer> Preauth::finish(LoginSuccess& success) {
         const auto response = co_await ask_client(success.final_bytes.reveal());
         if (!response || !response->empty()) co_return Answer{Condition::bad, "", "Authentication cancelled"};
     }
-    logged_in_ = LoggedIn{tag_, success.account, std::move(success.login)};
+    logged_in_ = LoggedIn{tag_, success.account, std::move(success.login), std::move(success.proof), client_};
     co_return Answer{};
 }
 

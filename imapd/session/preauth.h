@@ -19,6 +19,8 @@ struct LoggedIn {
     std::string tag;
     AccountId account;
     std::string login;
+    Proof proof{};
+    std::string client{};  // as it called itself, see client_name.h
 };
 
 class Preauth {
@@ -60,6 +62,7 @@ private:
     Login login_;
     Greeting greeting_;
     std::string tag_;  // of the command in hand
+    std::string client_;
     std::optional<LoggedIn> logged_in_;
     unsigned bad_commands_ = 0;
     bool over_ = false;

@@ -60,8 +60,10 @@ net::Task<void> serve(Worker* worker, const ListenerFacts* facts, net::Stream st
         if (!user) break;
         Capabilities capabilities;
         capabilities.hide(facts->hidden_capabilities);
-        const auto session = std::make_unique<Session>(connection, *worker, id, std::move(user->tag),
-                                                       user->account, std::move(user->login), capabilities);
+        const auto session =
+            std::make_unique<Session>(connection, *worker, id, std::move(user->tag), user->account,
+                                      std::move(user->login), capabilities, std::move(user->proof));
+        session->client = std::move(user->client);
         again = co_await session->run();
     }
     co_await connection.stream().shutdown(kShutdownTimeout);
@@ -166,6 +168,7 @@ Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> 
     if (!faults_.empty()) tasks_->spawn(report_faults());
     const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(wanted[i], std::move(sockets.at(i)));
+    for (const auto& worker : workers_) worker->book().start();
     listeners_.start();
     return {};
 }
@@ -254,6 +257,7 @@ void Server::reopen_indexes(const ipc::Received& news) {
 
 void Server::request_stop() {
     listeners_.request_stop();
+    for (const auto& worker : workers_) worker->book().request_stop();
     if (tasks_) boost::asio::post(threads_->context(0), [tasks = tasks_.get()] { tasks->request_stop(); });
 }
 

@@ -78,25 +78,35 @@ std::optional<Reply> refusal_to_insert(const Place& place) {
     return no("No such mailbox", could_create ? "TRYCREATE" : "NONEXISTENT");
 }
 
-Session::Session(Connection& client, Backend& services, std::string session_id, std::string tag_of_login,
-                 AccountId id, std::string user, Capabilities offered)
-    : connection(client),
+Session::Session(Connection& client_connection, Backend& services, std::string session_id,
+                 std::string tag_of_login, AccountId id, std::string user, Capabilities offered, Proof proof)
+    : connection(client_connection),
       backend(services),
       account(id),
       login(std::move(user)),
       capabilities(offered),
       session_id_(std::move(session_id)),
       tag_of_login_(std::move(tag_of_login)),
-      progress_(client) {}
+      proof_(std::move(proof)),
+      since_(now()),
+      last_time_(since_),
+      last_call_(client_connection.stream()),
+      progress_(client_connection) {}
 
 Session::~Session() {
     unselect();
-    if (joined_) backend.leave(account, *this);
+    if (!joined_) return;
+    backend.delist(session_id_);
+    backend.leave(account, *this);
 }
 
 net::Task<bool> Session::run() {
     bool going = co_await begin();
     while (going && !logging_out && !unauthenticating) {
+        if (ended_) {
+            bye(ipc::to_sentence(*ended_));
+            break;
+        }
         going = co_await attend();
         if (!going) break;
         const auto event = co_await connection.next(connection.timeouts().idle);
@@ -125,11 +135,11 @@ net::Task<bool> Session::run() {
         }
     }
     unselect();
-    co_await end();
+    co_await finish();
     co_return going&& unauthenticating;
 }
 
-net::Task<void> Session::end() {
+net::Task<void> Session::finish() {
     (void)co_await connection.flush();
     log::info("imap.logout", {{"session", session_id_}, {"login", login}});
     if (!unauthenticating) co_return;
@@ -153,6 +163,7 @@ net::Task<bool> Session::begin() {
         answer(tag_of_login_, no("Too many connections for this account", "LIMIT"));
         co_return bye("Too many connections for this account", "LIMIT");
     }
+    backend.enlist(*this, session_id_, account, proof_);
     const auto hidden = backend.hidden_capabilities(account);
     capabilities.hide(hidden);
     connection.framer().set_limits(proto::kLimitsAfterLogin);
@@ -214,6 +225,8 @@ net::Task<bool> Session::execute(proto::Command command) {
         answer(command.tag, {Condition::bad, "UIDREQUIRED", "UIDs only, as the client asked for"});
         co_return ++bad_commands_ < kMaxBadCommands || bye("Too many bad commands");
     }
+    last_verb_ = command.verb;
+    last_time_ = now();
     own_change = OwnChange();
     progress_.begin(command.tag, backend.progress_interval(), capabilities.has(Capability::in_progress));
     const Reply reply = co_await row.execute(*this, command);
@@ -251,7 +264,9 @@ net::Task<Outcome<store::ChangeResult>> Session::apply(AccountId owner, store::A
     std::optional<store::Action> own;
     if (watch) own = change.action;
     progress_.keep_alive();
+    last_call_.hold(true);
     auto result = co_await backend.apply(owner, std::move(change), std::move(files));
+    last_call_.hold(false);
     progress_.stop();
     if (result) note_own(owner, own, *result);
     co_return result;
@@ -360,8 +375,31 @@ bool Session::bye(std::string_view text, std::string_view code) {
 // A client that is still there hears why it is left.
 bool Session::bye_for(const net::IoError& error) {
     if (error.kind == net::IoFailure::timed_out) bye("Idle for too long");
+    if (error.kind == net::IoFailure::cancelled && ended_) return bye(ipc::to_sentence(*ended_));
     if (error.kind == net::IoFailure::cancelled) bye("Server is stopping", "UNAVAILABLE");
     return false;
+}
+
+// ---- for the administrator
+
+ipc::SessionFacts Session::facts() const {
+    ipc::SessionFacts facts;
+    facts.service = ipc::Service::imap;
+    facts.login = login;
+    facts.client = client;
+    facts.peer = connection.stream().peer();
+    if (connection.stream().is_tls()) facts.tls = connection.stream().tls_facts().version;
+    facts.since = since_;
+    facts.last_time = last_time_;
+    facts.last_command = proto::to_string(last_verb_);
+    if (selected) facts.mailbox = selected->info.name.utf8();
+    return facts;
+}
+
+void Session::end(ipc::EndReason reason) {
+    ended_ = reason;
+    log::info("imap.ended", {{"session", session_id_}, {"login", login}, {"why", ipc::to_sentence(reason)}});
+    last_call_.begin();
 }
 
 }  // namespace mailstead::imapd

@@ -9,6 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/clock.h"
+#include "common/ipc/session_book.h"
+#include "common/net/last_call.h"
 #include "imapd/proto/command.h"
 #include "imapd/session/backend.h"
 #include "imapd/session/capabilities.h"
@@ -52,11 +55,11 @@ struct Intake {
 };
 
 // All that commands work on. One thread.
-class Session final : private Listening {
+class Session final : private Listening, private ipc::LiveSession {
 public:
     // `connection` and `backend` outlive it.
     Session(Connection& connection, Backend& backend, std::string session_id, std::string tag_of_login,
-            AccountId account, std::string login, Capabilities capabilities);
+            AccountId account, std::string login, Capabilities capabilities, Proof proof = {});
     ~Session() override;
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -119,6 +122,7 @@ public:
     Backend& backend;
     const AccountId account;
     const std::string login;
+    std::string client;  // as it called itself, see client_name.h
     Capabilities capabilities;
     Enabled enabled;
     KeywordNames keywords;
@@ -138,13 +142,15 @@ public:
     net::Task<Reply> idle();
 
 private:
+    ipc::SessionFacts facts() const override;
+    void end(ipc::EndReason reason) override;
     void on_change() override;
     void on_change_in(AccountId owner, std::span<const MailboxId> mailboxes) override;
 
     net::Task<bool> begin();
     bool is_full() const;
     net::Task<bool> attend();
-    net::Task<void> end();
+    net::Task<void> finish();
     net::Task<store::Outcome<bool>> tell_shared(bool names_changed);
     net::Task<void> tell_foreign_subscriptions();
     net::Task<bool> fetch_arrivals(store::UidSet uids);
@@ -168,6 +174,12 @@ private:
 
     std::string session_id_;
     std::string tag_of_login_;
+    const Proof proof_;
+    const Time since_;
+    Time last_time_;
+    proto::Verb last_verb_ = proto::Verb::login;
+    net::LastCall last_call_;
+    std::optional<ipc::EndReason> ended_;  // by deliver's order
     std::optional<store::AccountReader> reader_;
     bool joined_ = false;
     bool waiting_ = false;        // in IDLE or under NOTIFY, and to be woken by changes

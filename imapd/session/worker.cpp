@@ -49,7 +49,7 @@ void SessionCounts::leave(AccountId account) {
 }
 
 Worker::Worker(boost::asio::io_context& context, Shared& shared, ipc::ClientOptions deliver)
-    : shared_(shared), deliver_(context, std::move(deliver)) {}
+    : shared_(shared), deliver_(context, std::move(deliver)), book_(context, deliver_) {}
 
 Worker::~Worker() = default;
 
@@ -57,8 +57,8 @@ net::Task<Result<ipc::AuthAnswer>> Worker::step(ipc::AuthStep question) {
     co_return co_await ipc::ask(deliver_, question, ipc::Descriptors(), kAuthTimeout);
 }
 
-void Worker::cancel(std::uint64_t conversation) {
-    (void)ipc::send(deliver_, ipc::AuthCancel{conversation});
+void Worker::cancel(ipc::AuthCancel cancel) {
+    (void)ipc::send(deliver_, cancel);
 }
 
 net::Task<Outcome<store::AccountReader>> Worker::open(AccountId account) {
@@ -125,8 +125,8 @@ void Worker::report_damage(AccountId account, const std::string& why) {
 }
 
 Result<FileDescriptor> Worker::new_message_file() {
-    const std::string spool = shared_.data_dir / "spool";
-    FileDescriptor file(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    const std::string incoming = shared_.data_dir / "incoming";
+    FileDescriptor file(::open(incoming.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!file) return transient_error("no message file: " + std::string(std::strerror(errno)));
     return file;
 }

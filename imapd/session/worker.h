@@ -15,6 +15,7 @@
 
 #include "common/ipc/channel.h"
 #include "common/ipc/notices.h"
+#include "common/ipc/session_book.h"
 #include "common/store/shares.h"
 #include "imapd/session/backend.h"
 #include "imapd/session/login_service.h"
@@ -74,7 +75,7 @@ public:
 
     // LoginService
     net::Task<Result<ipc::AuthAnswer>> step(ipc::AuthStep step) override;
-    void cancel(std::uint64_t conversation) override;
+    void cancel(ipc::AuthCancel cancel) override;
 
     // Backend
     net::Task<store::Outcome<store::AccountReader>> open(AccountId account) override;
@@ -84,6 +85,11 @@ public:
     std::vector<std::string> hidden_capabilities(AccountId account) override;
     bool join(AccountId account, Listening& session) override;
     void leave(AccountId account, Listening& session) override;
+    void enlist(ipc::LiveSession& session, const std::string& id, AccountId account,
+                const Proof& proof) override {
+        book_.enter(session, id, account, proof.credential, proof.epoch);
+    }
+    void delist(const std::string& id) override { book_.leave(id); }
     void watch(AccountId account, Listening& session) override;
     void unwatch(AccountId account, Listening& session) override;
     store::Outcome<std::optional<AccountId>> account_of(std::string_view login) override;
@@ -101,6 +107,7 @@ public:
 
     // Whether deliver has taken note.
     net::Task<bool> report(ipc::DamageReport report);
+    ipc::SessionBook& book() { return book_; }
 
     // Wakes the sessions of an account, or all. On this worker's thread.
     void announce(const ipc::ChangeNotice& notice);
@@ -111,6 +118,7 @@ private:
 
     Shared& shared_;
     ipc::Client deliver_;
+    ipc::SessionBook book_;
     std::unordered_map<AccountId, std::vector<Listening*>> sessions_;
 };
 

@@ -58,6 +58,11 @@ Action ServerCore::on_failure(Failure failure) {
     return Close{};
 }
 
+// RFC 5321, 3.8
+Action ServerCore::on_revoked(std::string_view why) {
+    return give_up(421, EnhancedCode{4, 7, 0}, why);
+}
+
 void ServerCore::say(int code, EnhancedCode enhanced, std::string_view text) {
     smtp::write_reply(code, enhanced, text, replies_);
 }

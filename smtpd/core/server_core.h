@@ -51,6 +51,9 @@ public:
     // A timeout, a broken connection or a shutdown, whatever was asked for.
     Action on_failure(Failure failure);
 
+    // The login that the session had is revoked, or the administrator ends it: `why` is a sentence.
+    Action on_revoked(std::string_view why);
+
     std::string& replies() { return replies_; }
     const Transaction& transaction() const { return transaction_; }
     const std::optional<Greeting>& greeting() const { return greeting_; }

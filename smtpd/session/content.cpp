@@ -44,7 +44,7 @@ std::optional<Action> Session::take_body(const ReadBody& action) {
 net::Task<Action> Session::read_body(ReadBody action) {
     for (;;) {
         const auto failure = co_await receive(std::min(Clock::now() + action.timeout, body_deadline_));
-        if (failure) co_return core_->on_failure(*failure);
+        if (failure) co_return on_failure(*failure);
         auto next = take_body(action);
         if (next) co_return *std::move(next);
     }
@@ -75,7 +75,7 @@ std::optional<Action> Session::take_chunk(const ReadChunk& action) {
 net::Task<Action> Session::read_chunk(ReadChunk action) {
     for (;;) {
         const auto failure = co_await receive(std::min(Clock::now() + action.timeout, body_deadline_));
-        if (failure) co_return core_->on_failure(*failure);
+        if (failure) co_return on_failure(*failure);
         auto next = take_chunk(action);
         if (next) co_return *std::move(next);
     }

@@ -24,8 +24,7 @@ net::Task<Result<bool>> IpcDeliverLink::over_quota(AccountId account, std::uint6
     co_return answer->over;
 }
 
-void IpcDeliverLink::cancel_authentication(std::uint64_t conversation) {
-    const ipc::AuthCancel cancel{.conversation = conversation};
+void IpcDeliverLink::cancel_authentication(ipc::AuthCancel cancel) {
     ipc::send(client_, cancel);
 }
 

@@ -18,7 +18,7 @@ public:
     virtual net::Task<Result<ipc::AuthAnswer>> authenticate(ipc::AuthStep step) = 0;
     virtual net::Task<Result<bool>> over_quota(AccountId account, std::uint64_t size) = 0;
     // One way.
-    virtual void cancel_authentication(std::uint64_t conversation) = 0;
+    virtual void cancel_authentication(ipc::AuthCancel cancel) = 0;
     virtual void record(ipc::LedgerLine line) = 0;
 };
 
@@ -36,8 +36,9 @@ public:
     net::Task<Result<ipc::DeliverAnswer>> deliver(ipc::DeliverMessage message, FileDescriptor file) override;
     net::Task<Result<ipc::AuthAnswer>> authenticate(ipc::AuthStep step) override;
     net::Task<Result<bool>> over_quota(AccountId account, std::uint64_t size) override;
-    void cancel_authentication(std::uint64_t conversation) override;
+    void cancel_authentication(ipc::AuthCancel cancel) override;
     void record(ipc::LedgerLine line) override;
+    ipc::Client& client() { return client_; }
 
 private:
     ipc::Client client_;

@@ -7,6 +7,7 @@
 
 #include "common/directory/directory.h"
 #include "common/dns/resolver.h"
+#include "common/ipc/session_book.h"
 #include "common/net/task_group.h"
 #include "common/net/tls_context.h"
 #include "smtpd/policy/rate.h"
@@ -31,6 +32,7 @@ struct Environment {
 struct Worker {
     Environment& environment;
     std::unique_ptr<DeliverLink> deliver;
+    std::unique_ptr<ipc::SessionBook> sessions;  // null in tests that have no deliver to ask
     std::unique_ptr<dns::Resolver> resolver;
     net::TaskGroup background;  // lookups that may outlive their session
 

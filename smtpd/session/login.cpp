@@ -1,5 +1,10 @@
 // TLS and logging in.
+#include <algorithm>
+#include <atomic>
+
 #include "common/base/secret.h"
+#include "common/base/text.h"
+#include "common/net/hangup_watch.h"
 #include "common/runtime/log.h"
 #include "common/runtime/metrics.h"
 #include "common/sasl/exchange.h"
@@ -7,6 +12,11 @@
 
 namespace mailstead::smtpd {
 namespace {
+
+constexpr std::size_t kMaxVerb = 8;
+constexpr std::size_t kMaxName = 128;
+
+std::atomic<std::uint64_t> last_attempt{0};
 
 metrics::Counter tls_failures("smtp_tls_failures");
 metrics::Counter logins_failed("smtp_logins_failed");
@@ -75,7 +85,17 @@ net::Task<Action> Session::authenticate(AuthStep step) {
     if (step.message) question.client_bytes = Secret::take(*step.message);
     if (question.conversation == 0) question.bindings = bindings_;
     question.under_tls = stream_.is_tls();
-    auto answer = co_await worker_.deliver->authenticate(std::move(question));
+    attempt_ = ++last_attempt;
+    question.attempt = attempt_;
+    std::optional<Result<ipc::AuthAnswer>> answered;
+    {
+        const auto gone = [](void* self) { static_cast<Session*>(self)->hung_up(); };
+        const net::HangupWatch watch(stream_, gone, this);
+        auto got = co_await worker_.deliver->authenticate(std::move(question));
+        answered.emplace(std::move(got));
+    }
+    Result<ipc::AuthAnswer>& answer = *answered;
+    if (hung_up_) co_return core_->on_failure(Failure::disconnected);
     if (!answer) {
         log::warning("smtp.auth.unavailable",
                      {{"session", id_}, {"peer", client_ip_}, {"why", answer.error().what}});
@@ -96,6 +116,13 @@ net::Task<Action> Session::authenticate(AuthStep step) {
                                             {"login", success->login},
                                             {"mechanism", mechanism},
                                             {"peer", client_ip_}}});
+        if (worker_.sessions) {
+            since_ = last_time_ = now();
+            last_command_ = "AUTH";
+            enlisted_ = true;
+            worker_.sessions->enter(*this, id_, success->account, std::move(success->credential),
+                                    success->epoch);
+        }
         co_return core_->on_auth(AuthAccepted{.account = success->account,
                                               .login = std::move(success->login),
                                               .final_bytes = std::string(success->final_bytes.reveal())});
@@ -113,6 +140,38 @@ net::Task<Action> Session::authenticate(AuthStep step) {
                                         {"peer", client_ip_},
                                         {"why", why}}});
     co_return core_->on_auth(AuthRefused{failure ? refusal_of(failure->kind) : AuthRefusal::unavailable});
+}
+
+// Nobody waits for the answer any more: it comes at once.
+void Session::hung_up() {
+    hung_up_ = true;
+    broken_ = true;
+    log::info("smtp.auth.abandoned", {{"session", id_}, {"peer", client_ip_}});
+    worker_.deliver->cancel_authentication({0, attempt_});
+}
+
+void Session::note_command(std::string_view line) {
+    last_time_ = now();
+    last_command_ = text::upper(line.substr(0, std::min(line.find(' '), kMaxVerb)));
+}
+
+ipc::SessionFacts Session::facts() const {
+    ipc::SessionFacts facts;
+    facts.service = ipc::Service::submission;
+    if (core_->identity()) facts.login = core_->identity()->login;
+    if (core_->greeting()) facts.client = text::quote_for_log(core_->greeting()->hello.name, kMaxName);
+    facts.peer = stream_.peer();
+    facts.tls = tls_facts_.version;
+    facts.since = since_;
+    facts.last_time = last_time_;
+    facts.last_command = last_command_;
+    return facts;
+}
+
+void Session::end(ipc::EndReason reason) {
+    ended_ = reason;
+    log::info("smtp.ended", {{"session", id_}, {"peer", client_ip_}, {"why", ipc::to_sentence(reason)}});
+    last_call_.begin();
 }
 
 }  // namespace mailstead::smtpd

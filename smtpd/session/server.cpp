@@ -79,6 +79,7 @@ Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> 
     TRY_VOID(make_workers(threads));
     const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(threads, wanted[i], std::move(sockets.at(i)));
+    for (const auto& worker : workers_) worker->sessions->start();
     listeners_.start();
     return {};
 }
@@ -90,8 +91,10 @@ Result<void> Server::make_workers(net::IoThreads& threads) {
     resolver_options.servers = std::move(servers);
     for (std::size_t i = 0; i < threads.size(); ++i) {
         auto worker = std::make_unique<Worker>(threads.context(i), environment_);
-        worker->deliver = std::make_unique<IpcDeliverLink>(
+        auto link = std::make_unique<IpcDeliverLink>(
             threads.context(i), ipc::deliver_client(settings_.data_dir, ipc::Role::smtpd));
+        worker->sessions = std::make_unique<ipc::SessionBook>(threads.context(i), link->client());
+        worker->deliver = std::move(link);
         TRY(resolver, dns::CaresResolver::create(threads.context(i), resolver_options));
         worker->resolver = std::move(resolver);
         workers_.push_back(std::move(worker));
@@ -117,6 +120,7 @@ void Server::listen(net::IoThreads& threads, const settings::Listener& listener,
 
 void Server::request_stop() {
     environment_.stopping = true;
+    for (const auto& worker : workers_) worker->sessions->request_stop();
     listeners_.request_stop();
 }
 

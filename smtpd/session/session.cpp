@@ -34,10 +34,12 @@ Session::Session(Worker& worker, const Profile& profile, net::Stream stream)
       profile_(profile),
       stream_(std::move(stream)),
       id_(make_id()),
-      client_ip_(stream_.peer().ip.to_string()) {}
+      client_ip_(stream_.peer().ip.to_string()),
+      last_call_(stream_) {}
 
 Session::~Session() {
-    if (conversation_ != 0) worker_.deliver->cancel_authentication(conversation_);
+    if (conversation_ != 0) worker_.deliver->cancel_authentication({conversation_, 0});
+    if (enlisted_) worker_.sessions->leave(id_);
 }
 
 net::Task<void> Session::run(TlsStart tls) {
@@ -75,7 +77,7 @@ std::optional<Action> Session::perform_now(const Action& action) {
     }
     const auto* step = std::get_if<AuthStep>(&action);
     if (step && step->kind == AuthStep::Kind::cancel) {
-        if (conversation_ != 0) worker_.deliver->cancel_authentication(std::exchange(conversation_, 0));
+        if (conversation_ != 0) worker_.deliver->cancel_authentication({std::exchange(conversation_, 0), 0});
         return core_->resume();
     }
     return std::nullopt;
@@ -120,6 +122,8 @@ net::Task<std::optional<Failure>> Session::receive(Clock::time_point deadline) {
 std::optional<Action> Session::take_line(const ReadLine& action) {
     const LineReader::Found found = lines_.next(buffer_.view(), action.limit);
     std::optional<Action> next;
+    if (found.complete && ended_) return core_->on_revoked(ipc::to_sentence(*ended_));
+    if (found.complete && enlisted_) note_command(found.line.text);
     if (found.complete) next = core_->on_line(found.line);
     buffer_.consume(found.consume);
     return next;
@@ -132,7 +136,7 @@ net::Task<Action> Session::read_line(ReadLine action) {
         if (worker_.environment.stopping && !core_->busy())
             co_return core_->on_failure(Failure::shutting_down);
         const auto failure = co_await receive(deadline);
-        if (failure) co_return core_->on_failure(*failure);
+        if (failure) co_return on_failure(*failure);
         auto next = take_line(action);
         if (next) co_return *std::move(next);
     }
@@ -142,7 +146,7 @@ net::Task<Action> Session::pause(Pause action) {
     const bool sent = co_await flush();
     if (!sent) co_return core_->on_failure(Failure::disconnected);
     const auto slept = co_await net::sleep_for(action.duration);
-    if (!slept) co_return core_->on_failure(Failure::shutting_down);
+    if (!slept) co_return on_failure(Failure::shutting_down);
     co_return core_->resume();
 }
 
@@ -150,9 +154,16 @@ net::Task<Action> Session::deliver() {
     // From here on somebody else may have taken the message: a shutdown must wait for the answer, or the
     // client would send it again.
     co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::enable_terminal_cancellation());
+    last_call_.hold(true);
     const smtp::Reply reply = co_await hand_off();
+    last_call_.hold(false);
     co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::enable_total_cancellation());
     co_return core_->on_delivered(reply);
+}
+
+Action Session::on_failure(Failure failure) {
+    if (ended_ && failure == Failure::shutting_down) return core_->on_revoked(ipc::to_sentence(*ended_));
+    return core_->on_failure(failure);
 }
 
 }  // namespace mailstead::smtpd

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/net/last_call.h"
 #include "common/net/stream.h"
 #include "smtpd/core/line_reader.h"
 #include "smtpd/core/server_core.h"
@@ -17,11 +18,11 @@ namespace mailstead::smtpd {
 
 enum class TlsStart : std::uint8_t { at_once, by_command };
 
-class Session {
+class Session final : private ipc::LiveSession {
 public:
     // `worker` is of the stream's thread; it and `profile` outlive the session.
     Session(Worker& worker, const Profile& profile, net::Stream stream);
-    ~Session();
+    ~Session() override;
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -39,6 +40,13 @@ private:
     net::Task<Action> read_chunk(ReadChunk action);
     net::Task<Action> start_tls(StartTls action);
     net::Task<Action> authenticate(AuthStep step);
+    // The client went while its login was checked.
+    void hung_up();
+    ipc::SessionFacts facts() const override;
+    void end(ipc::EndReason reason) override;
+    void note_command(std::string_view line);
+    // What the core does about it; a read that failed because the session is being ended is no failure.
+    Action on_failure(Failure failure);
     net::Task<Action> ask_quota();
     net::Task<Action> deliver();
     net::Task<Action> pause(Pause action);
@@ -79,6 +87,14 @@ private:
     std::optional<RecipientVerdict> pending_recipient_;  // its quota is being asked for
     AccountId pending_account_;
     std::uint64_t conversation_ = 0;  // with deliver, of a login that is going on
+    std::uint64_t attempt_ = 0;       // the step of it in hand
+    bool hung_up_ = false;
+    bool enlisted_ = false;  // since somebody logged in
+    Time since_{};           // then
+    Time last_time_{};
+    std::string last_command_;
+    net::LastCall last_call_;
+    std::optional<ipc::EndReason> ended_;  // by deliver's order
     // Of the envelope as it goes to deliver, which bounds it.
     std::size_t envelope_octets_ = 0;
     bool broken_ = false;     // nothing can be said any more

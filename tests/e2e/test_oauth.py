@@ -5,11 +5,14 @@ import imaplib
 import json
 import poplib
 import smtplib
+import socket
+import threading
 import time
 
 import pytest
 
 from lab.issuer import CLIENT, Issuer
+from lab.process import wait_until
 
 
 def bearer(user, token):
@@ -154,6 +157,87 @@ def test_an_issuer_that_fails_is_nobodys_fault(stack, issuer):
         assert pop3(stack, "XOAUTH2", google(stack.address, "any")).startswith(b"-ERR [SYS/TEMP]")
     finally:
         issuer.status = 200
+
+
+@pytest.mark.parametrize("claims", [{"exp": "1"}, {"exp": None}, {"nbf": "4102444800"}, {"token_type": [1]}, {"username": 7},
+                                    {"scope": ["mail"]}])
+def test_claims_of_the_wrong_type_let_nobody_in(stack, issuer, claims):
+    name = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    token = grant(issuer, "typed-" + name, stack.address, **claims)
+    assert "AUTHENTICATIONFAILED" in imap(stack, "OAUTHBEARER", bearer(stack.address, token))[0]
+
+
+@pytest.mark.parametrize("verified", ["false", "true", 0, None])
+def test_an_address_whose_proof_has_the_wrong_type_names_nobody(stack, issuer, verified):
+    token = f"mail-{verified}"
+    issuer.tokens[token] = {"active": True, "iss": "https://id.example.test", "scope": "mail", "email": stack.address,
+                            "email_verified": verified}
+    assert "AUTHENTICATIONFAILED" in imap(stack, "OAUTHBEARER", bearer(stack.address, token))[0]
+
+
+def test_a_refused_token_is_asked_about_once(stack, issuer):
+    for _ in range(4):
+        assert "AUTHENTICATIONFAILED" in imap(stack, "OAUTHBEARER", bearer(stack.address, "stale"))[0]
+    assert issuer.asked.count("stale") == 1
+
+
+def show(stack, token, user):
+    """Shows a token, and does not wait for the answer."""
+    plain = socket.create_connection(("localhost", stack.imaps), timeout=30)
+    client = stack.tls().wrap_socket(plain, server_hostname="localhost")
+    client.recv(4096)
+    client.sendall(b"a AUTHENTICATE OAUTHBEARER " + base64.b64encode(bearer(user, token)) + b"\r\n")
+    return client
+
+
+def test_logins_that_hang_up_lock_out_no_token(own_stack, folder):
+    """The issuer is silent, and strangers keep asking about tokens and hang up."""
+    issuer = Issuer(folder / "silent", 8444)
+    stack = own_stack()
+    stack.configure("oauth", introspection_url=issuer.url(), client_id=CLIENT[0], client_secret_file=str(issuer.secret_file),
+                    ca_file=str(issuer.ca), issuer="https://id.example.test", scope="mail")
+    stack.start()
+    try:
+        token = grant(issuer, "remembered", stack.address)
+        assert imap(stack, "OAUTHBEARER", bearer(stack.address, token))[0] == "OK"
+        issuer.gate = threading.Event()
+        for round_ in range(3):
+            for client in [show(stack, f"flood{round_}-{i}", "nobody@example.test") for i in range(16)]:
+                client.close()
+        begun = time.monotonic()
+        assert imap(stack, "OAUTHBEARER", bearer(stack.address, token))[0] == "OK"
+        assert time.monotonic() - begun < 2
+        # A network has two of the eight threads: of 48 tokens that nobody waited for, the others were never asked about.
+        assert len([one for one in issuer.asked if one.startswith("flood")]) <= 8, issuer.asked
+        issuer.gate.set()
+    finally:
+        issuer.stop()
+
+
+def test_connections_with_the_same_token_make_one_question(stack, issuer):
+    token = grant(issuer, "together", stack.address)
+    issuer.gate = threading.Event()
+    try:
+        clients = [show(stack, token, stack.address) for _ in range(5)]
+        wait_until(lambda: token in issuer.asked, "the question")
+        issuer.gate.set()
+        answers = [client.recv(65536) for client in clients]
+    finally:
+        issuer.gate = None
+    assert all(answer.startswith(b"a OK") for answer in answers), answers
+    assert issuer.asked.count(token) == 1
+    for client in clients:
+        client.close()
+
+
+def test_a_lock_ends_sessions_that_a_token_began(stack, issuer):
+    user = stack.add_account("token@example.test")
+    client = show(stack, grant(issuer, "session", user), user)
+    assert client.recv(65536).startswith(b"a OK")
+    assert stack.json("who", user)[0]["credential"] == "token"
+    stack.cli("account", "set", user, "--lock")
+    assert client.recv(65536) == b"* BYE The account is locked\r\n"
+    client.close()
 
 
 def test_no_token_is_ever_logged(stack, issuer):

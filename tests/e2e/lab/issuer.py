@@ -17,6 +17,7 @@ class Issuer:
         self.tokens = {}  # token -> claims
         self.asked = []
         self.status = 200
+        self.gate = None  # an Event: questions are answered once it is set
         folder.mkdir(parents=True, exist_ok=True)
         self.ca, key, self.certificate = folder / "ca.pem", folder / "key.pem", folder / "cert.pem"
         run = lambda *command: subprocess.run(command, check=True, capture_output=True)  # noqa: E731
@@ -40,6 +41,8 @@ class Issuer:
                 expected = base64.b64encode(":".join(urllib.parse.quote(part, safe="") for part in CLIENT).encode()).decode()
                 status = issuer.status if self.headers["Authorization"] == "Basic " + expected else 401
                 issuer.asked.append(form["token"][0])
+                if issuer.gate:
+                    issuer.gate.wait(30)
                 body = json.dumps(issuer.tokens.get(form["token"][0], {"active": False})).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")

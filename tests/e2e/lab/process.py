@@ -71,6 +71,16 @@ class Daemon:
                 return
         raise AssertionError(f"{self.command[0]} never printed {wanted!r}: {buffer!r}\n{self.tail()}")
 
+    def child(self, name):
+        """The process id of a child whose command begins with `mailstead-NAME`."""
+        listed = subprocess.run(["ps", "--no-headers", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True,
+                                text=True, check=True).stdout
+        for line in listed.splitlines():
+            pid, command = line.split(None, 1)
+            if pathlib.Path(command.split()[0]).name == f"mailstead-{name}":
+                return int(pid)
+        raise AssertionError(f"no {name} among {listed!r}")
+
     def tail(self, lines=40):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 

@@ -15,7 +15,7 @@ namespace mailstead::deliver {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = FailureDelays::Clock;
+using Clock = LoginGuard::Clock;
 
 // Credentials that can be spoiled behind the back of whoever remembers that they held.
 class Spoilt final : public directory::Credentials {
@@ -36,6 +36,31 @@ public:
 
 private:
     const directory::Credentials& real_;
+};
+
+// Keeps the pool's one thread busy until it is opened.
+class Gate {
+public:
+    explicit Gate(runtime::FairPool& pool) {
+        std::unique_ptr<runtime::FairPool::Job> job = std::make_unique<Job>(*this);
+        EXPECT_NE(pool.submit({"gate", "gate"}, job), 0u);
+        entered_.get_future().wait();
+    }
+    void open() { opened_.set_value(); }
+
+private:
+    struct Job final : runtime::FairPool::Job {
+        explicit Job(Gate& whose) : gate(whose) {}
+        void run() noexcept override {
+            auto opened = gate.opened_.get_future();
+            gate.entered_.set_value();
+            opened.wait();
+        }
+        void drop() noexcept override {}
+        Gate& gate;
+    };
+    std::promise<void> entered_;
+    std::promise<void> opened_;
 };
 
 net::Task<void> keep(net::Task<ipc::AuthAnswer> task, ipc::AuthAnswer* out) {
@@ -107,7 +132,7 @@ protected:
         directory::edit_credentials(folder_.path()).value();
     Spoilt credentials_{*editor_};
     directory::Authenticator authenticator_{*directory_, credentials_};
-    runtime::OffloadPool pool_{1, 4};
+    runtime::FairPool pool_{{.threads = 1, .per_address = 4}};
     AuthService service_{authenticator_, pool_};
     AccountId account_;
 };
@@ -151,10 +176,10 @@ TEST_F(DeliverAuth, AStepIsNotPlayedTwice) {
 
 TEST_F(DeliverAuth, ACancelledConversationAndALostConnectionAreForgotten) {
     const std::uint64_t first = challenge_of(ask(begin("LOGIN", std::nullopt), 1)).conversation;
-    service_.cancel(first, 2);
+    service_.cancel({first, 0}, 2);
     EXPECT_EQ(said(ask(next(first, "you@example.org"), 1)), "challenge") << "not the stranger's to cancel";
     const std::uint64_t second = challenge_of(ask(begin("LOGIN", std::nullopt), 1)).conversation;
-    service_.cancel(second, 1);
+    service_.cancel({second, 0}, 1);
     EXPECT_EQ(said(ask(next(second, "you@example.org"), 1)), "no such conversation");
     const std::uint64_t third = challenge_of(ask(begin("LOGIN", std::nullopt), 1)).conversation;
     const std::uint64_t other = challenge_of(ask(begin("LOGIN", std::nullopt), 2)).conversation;
@@ -177,31 +202,72 @@ TEST_F(DeliverAuth, ConversationsAreBounded) {
 }
 
 TEST_F(DeliverAuth, MoreLoginsAtOnceThanThePoolHoldsHearLater) {
-    // A job that keeps the one thread busy until all logins have come.
-    struct Gate final : runtime::OffloadPool::Job {
-        void run() noexcept override {
-            entered.set_value();
-            opened.get_future().wait();
-        }
-        std::promise<void> entered;
-        std::promise<void> opened;
-    };
-    auto owned = std::make_unique<Gate>();
-    Gate& gate = *owned;
-    std::unique_ptr<runtime::OffloadPool::Job> job = std::move(owned);
-    ASSERT_TRUE(pool_.submit(job));
-    gate.entered.get_future().wait();
-
+    Gate gate(pool_);
     std::vector<ipc::AuthAnswer> answers(6);
     for (auto& answer : answers)
         loop_.tasks.spawn(keep(service_.step(plain("you@example.org", "pencil"), 1), &answer));
     while (pool_.queued() < 4) loop_.context.run_one();
     loop_.context.poll();
-    gate.opened.set_value();
+    gate.open();
     loop_.run();
     for (std::size_t i = 0; i < answers.size(); ++i)
         EXPECT_EQ(said(answers[i]), i < 4 ? "success" : "busy") << i;
     EXPECT_EQ(said(ask(plain("you@example.org", "pencil"))), "success") << "and nobody was locked out";
+}
+
+TEST_F(DeliverAuth, AClientThatHangsUpWhileItsPasswordWaitsCostsNoHash) {
+    Gate gate(pool_);
+    ipc::AuthAnswer gone;
+    ipc::AuthAnswer there;
+    ipc::AuthStep step = plain("you@example.org", "crayon", "192.0.2.66");
+    step.attempt = 7;
+    loop_.tasks.spawn(keep(service_.step(std::move(step), 1), &gone));
+    loop_.tasks.spawn(keep(service_.step(plain("you@example.org", "pencil"), 1), &there));
+    while (pool_.queued() < 2) loop_.context.run_one();
+    service_.cancel({0, 7}, 2);
+    EXPECT_EQ(pool_.queued(), 2u) << "not the stranger's to cancel";
+    service_.cancel({0, 7}, 1);
+    EXPECT_EQ(pool_.queued(), 1u);
+    gate.open();
+    loop_.run();
+    EXPECT_EQ(said(gone), "busy");
+    EXPECT_EQ(said(there), "success");
+}
+
+TEST_F(DeliverAuth, HangingUpIsNoWayToGuessFaster) {
+    const auto hang_up = [&](std::uint64_t attempt) {
+        Gate gate(pool_);
+        ipc::AuthAnswer answer;
+        ipc::AuthStep step = plain("you@example.org", "crayon");
+        step.attempt = attempt;
+        loop_.tasks.spawn(keep(service_.step(std::move(step), 1), &answer));
+        while (pool_.queued() < 1) loop_.context.run_one();
+        service_.cancel({0, attempt}, 1);
+        gate.open();
+        loop_.run();
+    };
+    for (std::uint64_t i = 1; i <= 4; ++i) hang_up(i);
+    const auto start = Clock::now();
+    EXPECT_EQ(said(ask(plain("you@example.org", "crayon"))), "wrong_credentials");
+    EXPECT_GE(Clock::now() - start, 200ms) << "as after four wrong passwords";
+}
+
+TEST_F(DeliverAuth, WhatWaitedForALostDaemonIsGivenUpAndBlamesNobody) {
+    std::vector<ipc::AuthAnswer> answers(4);
+    {
+        Gate gate(pool_);
+        for (auto& answer : answers)
+            loop_.tasks.spawn(keep(service_.step(plain("you@example.org", "crayon"), 5), &answer));
+        while (pool_.queued() < 4) loop_.context.run_one();
+        service_.forget(5);
+        EXPECT_EQ(pool_.queued(), 0u);
+        gate.open();
+        loop_.run();
+    }
+    for (const auto& answer : answers) EXPECT_EQ(said(answer), "busy");
+    const auto start = Clock::now();
+    EXPECT_EQ(said(ask(plain("you@example.org", "pencil"), 6)), "success");
+    EXPECT_LT(Clock::now() - start, 250ms + 5s) << "no turn was waited for";
 }
 
 TEST_F(DeliverAuth, ARecentSuccessCostsNoSecondProof) {
@@ -221,52 +287,27 @@ TEST_F(DeliverAuth, ADisabledAccountIsAnsweredLikeAWrongPassword) {
     EXPECT_EQ(said(ask(plain("nobody@example.org", "pencil"))), "wrong_credentials");
 }
 
-TEST_F(DeliverAuth, AFourthFailureIsAnsweredLateAndTheRightPasswordStillWorks) {
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(said(ask(plain("you@example.org", "crayon"))), "wrong_credentials");
+TEST_F(DeliverAuth, GuessingIsSlowedDownBeforeTheHashAndTheRightPasswordStillWorks) {
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(said(ask(plain("you@example.org", "crayon"))), "wrong_credentials");
     const auto start = Clock::now();
-    EXPECT_EQ(said(ask(plain("YOU@example.org", "crayon"))), "wrong_credentials") << "the same login";
-    EXPECT_GE(Clock::now() - start, 250ms);
+    ipc::AuthAnswer answer;
+    loop_.tasks.spawn(keep(service_.step(plain("YOU@example.org", "crayon"), 1), &answer));
+    for (int i = 0; i < 10; ++i) loop_.context.poll();
+    EXPECT_EQ(pool_.queued(), 0u);
+    loop_.run();
+    EXPECT_EQ(said(answer), "wrong_credentials") << "the same login";
+    EXPECT_GE(Clock::now() - start, 200ms);
     EXPECT_EQ(said(ask(plain("you@example.org", "pencil"))), "success");
 }
 
-TEST(DeliverAuthDelays, GrowFromAQuarterSecondToTenAndStayThere) {
-    FailureDelays delays;
-    const Clock::time_point at{};
-    std::vector<std::int64_t> seen;
-    for (int i = 0; i < 12; ++i) {
-        delays.failed("a", at);
-        seen.push_back(delays.delay("a", at).count());
-    }
-    EXPECT_EQ(seen, (std::vector<std::int64_t>{0, 0, 0, 250, 500, 1'000, 2'000, 4'000, 8'000, 10'000, 10'000,
-                                               10'000}));
-    EXPECT_EQ(delays.delay("b", at), 0ms) << "another pair";
-}
-
-TEST(DeliverAuthDelays, EndWithASuccessOrAnHour) {
-    FailureDelays delays;
-    const Clock::time_point at{};
-    for (int i = 0; i < 5; ++i) delays.failed("a", at);
-    EXPECT_EQ(delays.delay("a", at + 1h), 500ms);
-    EXPECT_EQ(delays.delay("a", at + 1h + 1ms), 0ms);
-    delays.failed("a", at + 1h + 1ms);
-    EXPECT_EQ(delays.delay("a", at + 1h + 1ms), 0ms) << "counted anew";
-    for (int i = 0; i < 5; ++i) delays.failed("a", at + 2h);
-    EXPECT_NE(delays.delay("a", at + 2h), 0ms);
-    delays.succeeded("a");
-    EXPECT_EQ(delays.delay("a", at + 2h), 0ms);
-}
-
-TEST(DeliverAuthDelays, RememberABoundedNumberOfPairs) {
-    FailureDelays delays;
-    Clock::time_point at{};
-    for (int i = 0; i < 5; ++i) delays.failed("old", at);
-    at += 10min;
-    for (int i = 0; i < 5; ++i) delays.failed("young", at);
-    for (int i = 0; i < 49'998; ++i) delays.failed(std::to_string(i), at);
-    EXPECT_NE(delays.delay("old", at), 0ms) << "there is room for all";
-    delays.failed("one more", at);
-    EXPECT_EQ(delays.delay("old", at), 0ms) << "the oldest made room";
-    EXPECT_NE(delays.delay("young", at), 0ms);
+TEST_F(DeliverAuth, ASuccessSaysByWhichCredential) {
+    const auto credential = [&](std::string_view password) {
+        return std::get<ipc::AuthSuccess>(ask(plain("you@example.org", password)).outcome).credential;
+    };
+    const Secret phone = editor_->add_app_password(account_, "phone").value();
+    EXPECT_EQ(credential("pencil").kind, Credential::Kind::password);
+    EXPECT_EQ(credential(phone.reveal()).kind, Credential::Kind::app_password);
+    EXPECT_EQ(credential(phone.reveal()).name, "phone");
 }
 
 }  // namespace

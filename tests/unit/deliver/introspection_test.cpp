@@ -59,6 +59,21 @@ const Case kCases[] = {
     {"ScopeIsNoPrefix",
      R"({"active":true,"iss":"https://id.example.org","aud":"mail","scope":"imapx smtp","username":"you"})",
      Status::insufficient_scope},
+    {"EndsIsText", answer(R"(,"exp":"1800000001")"), Status::invalid},
+    {"EndsIsNull", answer(R"(,"exp":null)"), Status::invalid},
+    {"EndedBeforeTheCalendar", answer(R"(,"exp":-1)"), Status::invalid},
+    {"EndsBeyondTheCalendar", answer(R"(,"exp":1e300)"), Status::valid},
+    {"BeginsIsText", answer(R"(,"nbf":"1900000000")"), Status::invalid},
+    {"BeginsBeyondTheCalendar", answer(R"(,"nbf":1e300)"), Status::invalid},
+    {"TypeIsNoText", answer(R"(,"token_type":["Bearer"])"), Status::invalid},
+    {"AudienceHasNoTextAmongOthers",
+     R"({"active":true,"iss":"https://id.example.org","aud":["mail",1],"scope":"imap smtp","username":"you"})",
+     Status::invalid},
+    {"ScopeIsAList",
+     R"({"active":true,"iss":"https://id.example.org","aud":"mail","scope":["imap","smtp"],"username":"you"})",
+     Status::invalid},
+    {"WhatIsNotAskedForMayBeAnything", answer(R"(,"iat":"x","jti":7,"email":null,"email_verified":0)"),
+     Status::valid},
     {"Nobody", R"({"active":true,"iss":"https://id.example.org","aud":"mail","scope":"imap smtp"})",
      Status::not_authorized},
     {"NotJson", "<html>", Status::unavailable},
@@ -92,6 +107,14 @@ TEST(IntrospectionAccount, TheFirstClaimThatIsThereDecides) {
 TEST(IntrospectionAccount, AnAddressThatNobodyVerifiedNamesNobody) {
     EXPECT_EQ(account_of(R"("email":"e","email_verified":false,"sub":"s")"), "");
     EXPECT_EQ(account_of(R"("email":"e","email_verified":true)"), "e");
+    EXPECT_EQ(account_of(R"("email":"e")"), "e") << "the issuer does not say";
+    for (const char* what : {R"("false")", R"("true")", "0", "1", "null", "[]", "{}"}) {
+        const auto facts =
+            read_introspection(R"({"active":true,"email":"e","email_verified":)" + std::string(what) + "}",
+                               settings::OAuth(), kNow);
+        EXPECT_EQ(facts.status, Status::invalid) << what;
+        EXPECT_EQ(facts.account, "") << what;
+    }
 }
 
 TEST(IntrospectionRequest, EncodesWhatAFormWouldEat_Rfc7662_2_1) {
@@ -100,17 +123,64 @@ TEST(IntrospectionRequest, EncodesWhatAFormWouldEat_Rfc7662_2_1) {
     EXPECT_EQ(basic_credentials("my id", Secret("p:w")).reveal(), "Basic " + base64_encode("my%20id:p%3Aw"));
 }
 
+TokenFacts good(std::string account, std::optional<Time> ends = std::nullopt) {
+    return {Status::valid, std::move(account), ends, {}};
+}
+std::string found(TokenCache& cache, const std::string& key, Time at) {
+    const auto facts = cache.find(key, at);
+    if (!facts) return "nothing";
+    return facts->status == Status::valid ? facts->account : "refused";
+}
+
 TEST(TokenCacheTest, ForgetsAfterAMinuteAndNeverKnowsPastTheEnd) {
     TokenCache cache;
-    cache.remember(Secret("long"), "a", std::nullopt, kNow);
-    cache.remember(Secret("short"), "b", kNow + Seconds(10), kNow);
-    cache.remember(Secret("over"), "c", kNow, kNow);
-    EXPECT_EQ(cache.find(Secret("long"), kNow), "a");
-    EXPECT_EQ(cache.find(Secret("short"), kNow + Seconds(9)), "b");
-    EXPECT_EQ(cache.find(Secret("short"), kNow + Seconds(10)), std::nullopt);
-    EXPECT_EQ(cache.find(Secret("over"), kNow), std::nullopt);
-    EXPECT_EQ(cache.find(Secret("long"), kNow + Seconds(60)), std::nullopt);
-    EXPECT_EQ(cache.find(Secret("other"), kNow), std::nullopt);
+    cache.remember("long", good("a"), kNow);
+    cache.remember("short", good("b", kNow + Seconds(10)), kNow);
+    cache.remember("over", good("c", kNow), kNow);
+    EXPECT_EQ(found(cache, "long", kNow), "a");
+    EXPECT_EQ(found(cache, "short", kNow + Seconds(9)), "b");
+    EXPECT_EQ(found(cache, "short", kNow + Seconds(10)), "nothing");
+    EXPECT_EQ(found(cache, "over", kNow), "nothing");
+    EXPECT_EQ(found(cache, "long", kNow + Seconds(60)), "nothing");
+    EXPECT_EQ(found(cache, "other", kNow), "nothing");
+    EXPECT_NE(cache.key_of(Secret("long")), cache.key_of(Secret("short")));
+}
+
+TEST(TokenCacheTest, RefusalsAreRememberedForTenSecondsAndTakeNoRoomFromGoodAnswers) {
+    TokenCache cache;
+    cache.remember("good", good("a"), kNow);
+    for (int i = 0; i < 20'000; ++i) cache.remember(std::to_string(i), {Status::invalid, {}, {}, {}}, kNow);
+    EXPECT_EQ(found(cache, "good", kNow), "a");
+    EXPECT_EQ(found(cache, "19999", kNow + Seconds(9)), "refused");
+    EXPECT_EQ(found(cache, "19999", kNow + Seconds(10)), "nothing");
+    EXPECT_EQ(found(cache, "0", kNow), "nothing") << "bounded";
+}
+
+TEST(TokenCacheTest, WhatNobodyCouldSayIsNotRemembered) {
+    TokenCache cache;
+    cache.remember("t", {Status::unavailable, {}, {}, {}}, kNow);
+    EXPECT_EQ(found(cache, "t", kNow), "nothing");
+}
+
+TEST(IssuerHealthTest, ThreeSilencesAndItIsAskedNowAndThenUntilItAnswers) {
+    IssuerHealth health;
+    IssuerHealth::Clock::time_point at{};
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(health.may_ask(at));
+        health.failed(at);
+    }
+    EXPECT_FALSE(health.may_ask(at));
+    at += std::chrono::seconds(1);
+    EXPECT_TRUE(health.may_ask(at));
+    EXPECT_FALSE(health.may_ask(at)) << "one alone tries";
+    health.failed(at);
+    EXPECT_FALSE(health.may_ask(at + std::chrono::seconds(1))) << "the pauses grow";
+    EXPECT_TRUE(health.may_ask(at + std::chrono::seconds(2)));
+    for (int i = 0; i < 50; ++i) health.failed(at);
+    EXPECT_TRUE(health.may_ask(at + std::chrono::seconds(30))) << "but not for ever";
+    health.answered();
+    EXPECT_TRUE(health.may_ask(at));
+    EXPECT_TRUE(health.may_ask(at));
 }
 
 TEST(HttpsUrlTest, TakesHttpsAlone) {

@@ -19,7 +19,9 @@ World::World() {
     EXPECT_TRUE(directory->add_domain(*Domain::parse("example.org"), {}));
     pool_.emplace(2, 100);
     authenticator_.emplace(*directory, *credentials);
-    auth_.emplace(*authenticator_, *pool_);
+    auth_pool_.emplace(runtime::FairPool::Options{.threads = 2});
+    sessions_.emplace(*authenticator_, *pool_);
+    auth_.emplace(*authenticator_, *auth_pool_);
     open_engine();
 }
 
@@ -82,6 +84,7 @@ void World::make_intake(const QueueLimits& limits) {
     parts.backup = &*backup_;
     parts.engine = &*engine_;
     parts.auth = &*auth_;
+    parts.sessions = &*sessions_;
     parts.quotas = &*quotas_;
     parts.directory = directory.get();
     parts.reporter = &*reporter_;

@@ -95,6 +95,8 @@ private:
     std::optional<Quotas> quotas_;
     std::optional<Reporter> reporter_;
     std::optional<directory::Authenticator> authenticator_;
+    std::optional<runtime::FairPool> auth_pool_;
+    std::optional<SessionHub> sessions_;
     std::optional<AuthService> auth_;
     std::unique_ptr<directory::CredentialsRecorder> recorder_;
     std::optional<Removals> removals_;

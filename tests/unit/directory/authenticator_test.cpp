@@ -99,6 +99,48 @@ TEST_F(AuthenticatorTest, ARememberedPasswordEndsWithItsChange) {
     EXPECT_EQ(log_in("PLAIN", "you@example.org", "crayon"), "success");
 }
 
+TEST_F(AuthenticatorTest, AProofHoldsAsLongAsWhatItWasMadeWith) {
+    using Standing = Authenticator::Standing;
+    const Secret phone = credentials->add_app_password(account, "phone").value();
+    const auto proof = [&](std::string_view password) {
+        return authenticator.verify_password("you@example.org", password).value()->credential;
+    };
+    const Credential by_password = proof("pencil");
+    const Credential by_phone = proof(phone.reveal());
+    const Credential by_token{Credential::Kind::token, {}, 0};
+    EXPECT_EQ(proof("pencil"), by_password) << "remembered or not";
+    const auto standings = [&] {
+        return std::vector{*authenticator.standing(account, by_password),
+                           *authenticator.standing(account, by_phone),
+                           *authenticator.standing(account, by_token)};
+    };
+    EXPECT_EQ(standings(), (std::vector{Standing::holds, Standing::holds, Standing::holds}));
+    ASSERT_TRUE(credentials->add_app_password(account, "tablet"));
+    EXPECT_EQ(standings(), (std::vector{Standing::holds, Standing::holds, Standing::holds}));
+    ASSERT_TRUE(credentials->set_password(account, Secret("pencil")));
+    EXPECT_EQ(standings(), (std::vector{Standing::credential, Standing::holds, Standing::holds}))
+        << "set anew, if to the same";
+    ASSERT_TRUE(credentials->remove_app_password(account, "phone").value());
+    ASSERT_TRUE(credentials->add_app_password(account, "phone"));
+    EXPECT_EQ(standings(), (std::vector{Standing::credential, Standing::credential, Standing::holds}))
+        << "of the same name, but another";
+    ASSERT_TRUE(directory->set_state(account, AccountState::disabled));
+    EXPECT_EQ(standings(), (std::vector{Standing::locked, Standing::locked, Standing::locked}));
+    ASSERT_TRUE(directory->remove_account(account, std::nullopt));
+    EXPECT_EQ(standings(), (std::vector{Standing::removed, Standing::removed, Standing::removed}));
+}
+
+TEST_F(AuthenticatorTest, ScramSaysByWhichPasswordItWas) {
+    const Secret phone = credentials->add_app_password(account, "phone").value();
+    const auto record = authenticator.scram_record("you@example.org").value();
+    ASSERT_EQ(record->keys.size(), 2u);
+    const auto proof = [&](std::string_view password) {
+        return authenticator.verify_password("you@example.org", password).value()->credential;
+    };
+    EXPECT_EQ(record->keys[0].credential, proof("pencil"));
+    EXPECT_EQ(record->keys[1].credential, proof(phone.reveal()));
+}
+
 TEST_F(AuthenticatorTest, DisabledAndRemovedAccountsDoNotGetIn) {
     ASSERT_TRUE(directory->set_state(account, AccountState::disabled));
     for (const std::string mechanism : {"PLAIN", "SCRAM-SHA-256"}) {

@@ -40,6 +40,7 @@ DeliverMessage some_delivery() {
 std::vector<std::pair<std::string, std::string>> samples() {
     AuthStep step;
     step.conversation = 5;
+    step.attempt = 6;
     step.client_ip = net::parse_ip("192.0.2.1").value();
     step.mechanism = "SCRAM-SHA-256-PLUS";
     step.has_initial = true;

@@ -4,6 +4,9 @@
 #include <numeric>
 
 #include "common/net/connect.h"
+#include "common/net/event.h"
+#include "common/net/hangup_watch.h"
+#include "common/net/last_call.h"
 #include "common/net/listener.h"
 #include "support.h"
 
@@ -260,6 +263,112 @@ TEST(Connect, TriesAddressesInOrderAndReportsTheLastFailure) {
     };
     loop.tasks.spawn(check(open, closed));
     loop.run();
+}
+
+TEST(Stream, AfterStopReadingAReplyStillGoesOut) {
+    Loop loop;
+    Pair pair(loop.context);
+    std::string received;
+    Event reading(loop.context);
+    const auto serve = [](Stream& stream, Event& begun) -> Task<void> {
+        ReadBuffer buffer;
+        begun.notify();
+        const auto got = co_await stream.fill(buffer, kLong);
+        EXPECT_EQ(got.error().kind, IoFailure::cancelled);
+        const auto again = co_await stream.wait_readable(kLong);
+        EXPECT_EQ(again.error().kind, IoFailure::cancelled) << "from then on";
+        const auto said = co_await stream.write_all("good bye", kLong);
+        EXPECT_TRUE(said);
+        stream.close();
+    };
+    const auto stop = [](Stream& stream, Event& begun) -> Task<void> {
+        const auto waited = co_await begun.wait(kLong);
+        EXPECT_TRUE(waited);
+        stream.stop_reading();
+    };
+    loop.tasks.spawn(serve(pair.a, reading));
+    loop.tasks.spawn(stop(pair.a, reading));
+    loop.tasks.spawn(read_until_end(pair.b, received));
+    loop.run();
+    EXPECT_EQ(received, "good bye");
+}
+
+TEST(LastCall, ClosesAConnectionThatComesToNoEndUnlessItIsHeld) {
+    Loop loop;
+    Pair pair(loop.context);
+    LastCall last(pair.a);
+    const auto stubborn = [](Stream& stream) -> Task<void> {
+        const std::string much(10'000'000, 'x');
+        const auto written = co_await stream.write_all(much, kLong);  // nobody reads
+        EXPECT_FALSE(written);
+    };
+    loop.tasks.spawn(stubborn(pair.a));
+    const auto begun = std::chrono::steady_clock::now();
+    last.begin();
+    loop.run();
+    EXPECT_FALSE(pair.a.is_open());
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, 900ms);
+
+    Pair other(loop.context);
+    LastCall held(other.a);
+    held.hold(true);
+    held.begin();
+    const auto wait = [](LastCall& call, Stream& stream) -> Task<void> {
+        const auto slept = co_await sleep_for(Timeout(1'500));
+        EXPECT_TRUE(slept);
+        EXPECT_TRUE(stream.is_open());
+        call.hold(false);
+        const auto ended = co_await stream.wait_writable(kLong);
+        EXPECT_TRUE(ended);
+    };
+    loop.tasks.spawn(wait(held, other.a));
+    loop.run();
+}
+
+// Counts how often it is told that the peer has gone.
+struct Goings {
+    explicit Goings(boost::asio::io_context& context) : heard(context) {}
+    static void gone(void* whose) {
+        auto& self = *static_cast<Goings*>(whose);
+        ++self.count;
+        self.heard.notify();
+    }
+    int count = 0;
+    Event heard;
+};
+
+TEST(HangupWatch, TellsWhenThePeerHasGoneThoughItSentMore) {
+    Loop loop;
+    Pair pair(loop.context);
+    Goings goings(loop.context);
+    const HangupWatch watch(pair.a, &Goings::gone, &goings);
+    const auto go = [](Stream& peer, Goings& noted) -> Task<void> {
+        const auto sent = co_await peer.write_all("pipelined", kLong);
+        EXPECT_TRUE(sent);
+        const auto early = co_await noted.heard.wait(Timeout(300));
+        EXPECT_FALSE(early) << "bytes that wait are no end";
+        peer.close();
+        const auto told = co_await noted.heard.wait(kLong);
+        EXPECT_TRUE(told);
+    };
+    loop.tasks.spawn(go(pair.b, goings));
+    loop.run();
+    EXPECT_EQ(goings.count, 1);
+}
+
+TEST(HangupWatch, WithoutTlsAHalfClosedPeerMayStillListen) {
+    Loop loop;
+    Pair pair(loop.context);
+    Goings goings(loop.context);
+    const HangupWatch watch(pair.a, &Goings::gone, &goings);
+    ::shutdown(pair.b.native_handle(), SHUT_WR);
+    const auto listen = [](Goings& noted) -> Task<void> {
+        const auto told = co_await noted.heard.wait(Timeout(500));
+        EXPECT_FALSE(told);
+    };
+    loop.tasks.spawn(listen(goings));
+    loop.run();
+    EXPECT_EQ(goings.count, 0);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ public:
         ipc::AuthAnswer answer = co_await service_.step(std::move(step), 1);
         co_return answer;
     }
-    void cancel_authentication(std::uint64_t conversation) override { service_.cancel(conversation, 1); }
+    void cancel_authentication(ipc::AuthCancel cancel) override { service_.cancel(cancel, 1); }
     void record(ipc::LedgerLine line) override { ledger.push_back(std::move(line)); }
     net::Task<Result<ipc::DeliverAnswer>> deliver(ipc::DeliverMessage, FileDescriptor) override {
         co_return transient_error("no");
@@ -198,7 +198,7 @@ protected:
     std::unique_ptr<directory::CredentialsEditor> credentials_ =
         directory::edit_credentials(folder_.path()).value();
     directory::Authenticator authenticator_{*directory_, *credentials_};
-    runtime::OffloadPool pool_{1, 100};
+    runtime::FairPool pool_{{.threads = 1}};
     deliver::AuthService auth_{authenticator_, pool_};
     Environment environment_{.hostname = "mx.example.org",
                              .directory = *directory_,

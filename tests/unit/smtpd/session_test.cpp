@@ -79,7 +79,7 @@ public:
     net::Task<Result<bool>> over_quota(AccountId account, std::uint64_t) override {
         co_return account == AccountId(2);
     }
-    void cancel_authentication(std::uint64_t) override {}
+    void cancel_authentication(ipc::AuthCancel) override {}
     void record(ipc::LedgerLine line) override { ledger.push_back(std::move(line)); }
 
     std::vector<Taken> taken;

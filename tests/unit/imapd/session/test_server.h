@@ -93,7 +93,7 @@ private:
 class TestLogin final : public LoginService {
 public:
     net::Task<Result<ipc::AuthAnswer>> step(ipc::AuthStep step) override;
-    void cancel(std::uint64_t) override { ++cancelled; }
+    void cancel(ipc::AuthCancel) override { ++cancelled; }
     int cancelled = 0;
 };
 
