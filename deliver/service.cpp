@@ -225,7 +225,7 @@ Result<void> Service::Parts::begin_environments() {
     touch.parts.push_back(ledger::part({}));
     touch.parts.push_back(part(store::NoteShare{}));
     for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
-        if (!outcome.result && outcome.result.error().fault != Fault::set_aside)
+        if (!outcome.result && !waits_for_repair(outcome.result.error()))
             return outcome.result.error();
     }
     // Open as long as deliver runs, so that the engine and this reader share one environment.

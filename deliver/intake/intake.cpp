@@ -231,7 +231,7 @@ net::Task<ipc::Message> Intake::note_damage(ipc::Message request) {
     if (report->kind == ipc::DamageReport::Kind::body) {
         lost_bodies_.fetch_add(1, std::memory_order_relaxed);
         log::error("message.lost", {{"account", report->account.value}, {"what", report->what}});
-    } else if (parts_.repairer) {
+    } else if (parts_.repairer && is_known(report->account)) {
         auto look = [repairer = parts_.repairer, asked = *report] {
             repairer->report(asked.account, asked.kind, asked.what);
             return true;

@@ -56,14 +56,16 @@ std::optional<Time> newest_copy(const std::filesystem::path& folder) {
     // A rebuilt index is in a folder of its own, and the old one beside it.
     auto copies = copies_in(folder);
     for (const auto& beside : copies_in(folder.parent_path())) {
-        if (beside.filename().string().starts_with(folder.filename().string() + '.')) copies.push_back(beside);
+        if (beside.filename().string().starts_with(folder.filename().string() + '.'))
+            copies.push_back(beside);
     }
     std::optional<Time> newest;
     for (const auto& copy : copies) {
         const std::string name = copy.filename().string();
         const auto at =
             text::parse_number<std::uint64_t>(std::string_view(name).substr(name.find(kMark) + kMark.size()));
-        if (at) newest = std::max(newest.value_or(Time()), Time(Milliseconds(static_cast<std::int64_t>(*at))));
+        if (at)
+            newest = std::max(newest.value_or(Time()), Time(Milliseconds(static_cast<std::int64_t>(*at))));
     }
     return newest;
 }

@@ -83,6 +83,10 @@ void Repairer::set_aside(const commit::SetAside& what) {
     if (const auto account = store::account_of(what.environment)) {
         parts_.reader->close(*account, {store::Fault::set_aside, std::string(store::kBeingRepaired)});
         parts_.tell(*account, ipc::ChangeNotice::Index::set_aside);
+        // Out of everybody's way at once: what is damaged may kill whoever reads it.
+        if (const auto moved = move_aside(folder_of(parts_.data_dir, *account) / "index", now()); !moved)
+            log::error("repair.set_aside",
+                       {{"environment", what.environment}, {"failed", moved.error().what}});
     }
     {
         const std::lock_guard lock(mutex_);
@@ -320,7 +324,6 @@ Result<void> Repairer::readmit(const std::string& environment) {
 Result<void> Repairer::repair_account(AccountId account) {
     const std::filesystem::path folder = folder_of(parts_.data_dir, account);
     const std::string environment = store::environment_of(account);
-    // Out of everybody's way first: what is damaged may kill whoever reads it.
     TRY_VOID(move_aside(folder / "index", now()));
     TRY_VOID(make_maildir(folder / "mail"));
     const auto report =
