@@ -48,9 +48,10 @@ Result<void> settle_faults(const std::filesystem::path& data_dir, Time now) {
             continue;
         }
         log::error("repair.killed_the_process", {{"folder", folder}, {"times", suspicion.faults.size()}});
-        const bool has_copy = folder == "directory" || folder == "credentials";
-        TRY_VOID(has_copy ? move_data_file_aside(data_dir / folder, now)
-                          : move_aside(data_dir / folder, now));
+        // Directory and credentials come back from their copies, if there are any.
+        const bool needs_copy = folder == "directory" || folder == "credentials";
+        if (needs_copy && !std::filesystem::exists(data_dir / folder / "copy.mdb", error)) continue;
+        TRY_VOID(move_aside(data_dir / folder, now));
     }
     TRY_VOID(kv::write_faults(record, kept));
     return kv::guard_faults(record);
