@@ -225,7 +225,8 @@ Result<void> Service::Parts::begin_environments() {
     touch.parts.push_back(ledger::part({}));
     touch.parts.push_back(part(store::NoteShare{}));
     for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
-        if (!outcome.result && !waits_for_repair(outcome.result.error()))
+        // Neither damage nor a full disk keeps from starting what can be done without.
+        if (!outcome.result && outcome.result.error().fault == Fault::none)
             return outcome.result.error();
     }
     // Open as long as deliver runs, so that the engine and this reader share one environment.
@@ -316,6 +317,7 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<F
     parts.directory = directory.get();
     parts.reporter = &*reporter;
     parts.removals = &*removals;
+    parts.data_dir = settings.data_dir;
     parts.backup = &*backup_hold;
     parts.shares = &*shares;
     parts.queue = &*queue_reader;

@@ -82,7 +82,7 @@ Parsed<Origin> read_origin(ByteReader& in) {
 }  // namespace
 
 bool is_known(MessageType type) {
-    return type >= MessageType::hello && type <= MessageType::hold_answer;
+    return type >= MessageType::hello && type <= MessageType::undelete_answer;
 }
 
 bool is_sensitive(MessageType type) {
@@ -151,6 +151,10 @@ std::string_view to_string(MessageType type) {
             return "hold_command";
         case MessageType::hold_answer:
             return "hold_answer";
+        case MessageType::undelete_messages:
+            return "undelete_messages";
+        case MessageType::undelete_answer:
+            return "undelete_answer";
         case MessageType::refused:
             break;
     }

@@ -55,6 +55,8 @@ enum class MessageType : std::uint8_t {
     refused,  // answer of the channel itself: handler failed, or the type is not served
     hold_command,
     hold_answer,
+    undelete_messages,
+    undelete_answer,
 };
 bool is_known(MessageType type);
 std::string_view to_string(MessageType type);

@@ -39,6 +39,7 @@ constexpr Rule kRequests[] = {
     {MessageType::account_changed, kAdmin},        {MessageType::who_question, kAdmin},
     {MessageType::kick_command, kAdmin},           {MessageType::hold_command, kAdmin},
     {MessageType::damage_report, kImapd},
+    {MessageType::undelete_messages, kAdmin},
 };
 
 Error failure(const std::string& doing, const std::filesystem::path& file) {

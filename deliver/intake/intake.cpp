@@ -6,6 +6,7 @@
 #include "common/net/event.h"
 #include "common/queue/change.h"
 #include "common/runtime/log.h"
+#include "common/store/deleted.h"
 #include "common/store/fetch_cache.h"
 #include "deliver/local/sharing.h"
 #include "deliver/repair/damaged_copies.h"
@@ -19,6 +20,7 @@ constexpr std::size_t kParsedInPlace = 64 * 1024;
 // How long a message waits for the queue to be repaired.
 constexpr auto kQueuePatience = std::chrono::seconds(10);
 constexpr auto kQueuePause = std::chrono::milliseconds(200);
+constexpr std::size_t kUndeletedAtOnce = 200;  // messages
 
 template <class Question>
 ipc::Message malformed() {
@@ -89,6 +91,8 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, const ipc::PeerInfo
             co_return co_await remove_account(std::move(request));
         case ipc::MessageType::hold_command:
             co_return co_await hold(std::move(request), peer.connection);
+        case ipc::MessageType::undelete_messages:
+            co_return co_await undelete(std::move(request));
         case ipc::MessageType::session_poll:
         case ipc::MessageType::session_check:
         case ipc::MessageType::session_result:
@@ -419,8 +423,50 @@ net::Task<ipc::Message> Intake::hold(ipc::Message request, std::uint64_t connect
     auto work = [backup = parts_.backup, asked = *std::move(command), files, connection] {
         return backup->handle(asked, *files, connection);
     };
-    const ipc::HoldAnswer answer = co_await runtime::offload(*parts_.pool, std::move(work));
-    co_return ipc::make_message(answer);
+    const auto answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!answer) co_return ipc::refuse(answer.error().what);
+    co_return ipc::make_message(*answer);
+}
+
+net::Task<ipc::Message> Intake::undelete(ipc::Message request) {
+    auto asked = ipc::UndeleteMessages::decode(request.payload);
+    if (!asked) co_return malformed<ipc::UndeleteMessages>();
+    auto work = [this, question = *std::move(asked)] { return undelete_now(question); };
+    const auto answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!answer) co_return ipc::refuse(answer.error().what);
+    co_return ipc::make_message(*answer);
+}
+
+ipc::UndeleteAnswer Intake::undelete_now(const ipc::UndeleteMessages& asked) {
+    ipc::UndeleteAnswer answer;
+    if (!is_known(asked.account)) {
+        answer.error = "there is no such account";
+        return answer;
+    }
+    store::DeletedFilter filter;
+    if (!asked.mailbox.empty()) filter.mailbox = asked.mailbox;
+    filter.since = asked.since;
+    filter.before = asked.before;
+    filter.limit = kUndeletedAtOnce;
+    const auto kept = store::list_deleted(parts_.data_dir, asked.account, filter);
+    const auto submit = [this](
+                            AccountId account, const store::Change& change,
+                            std::vector<commit::MessageFile> files) -> store::Outcome<store::ChangeResult> {
+        commit::Transaction transaction;
+        transaction.files = std::move(files);
+        transaction.parts.push_back({store::environment_of(account), store::encode(change), {}});
+        commit::Outcome outcome = parts_.engine->submit_and_wait(std::move(transaction));
+        if (!outcome.front().result) return store::Failure(outcome.front().result.error());
+        return store::decode_result(*outcome.front().result);
+    };
+    const auto report = store::undelete(parts_.data_dir, asked.account, kept, now(), submit);
+    if (!report) {
+        answer.error = report.error().what;
+    } else {
+        answer.messages = report->messages;
+        answer.missing = report->missing;
+    }
+    return answer;
 }
 
 }  // namespace mailstead::deliver

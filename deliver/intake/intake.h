@@ -92,6 +92,9 @@ private:
     void note_ledger(const Result<std::string>& written);
     net::Task<ipc::Message> remove_account(ipc::Message request);
     net::Task<ipc::Message> hold(ipc::Message request, std::uint64_t connection);
+    net::Task<ipc::Message> undelete(ipc::Message request);
+    // On a thread that may block.
+    ipc::UndeleteAnswer undelete_now(const ipc::UndeleteMessages& asked);
     ipc::Message answer_quota(const ipc::Message& request) const;
     ipc::Message answer_status() const;
     // Runs on the pool when the message is large enough to keep a thread busy.

@@ -17,6 +17,7 @@ Server::Server(std::filesystem::path root, commit::FileLayer* files) : root_(std
     options.max_batch_bytes = 512u << 10;
     options.checkpoint_idle = Milliseconds(600'000);
     options.reserved_space = 1u << 20;
+    options.reserve_size = 64u << 10;
     engine_ = std::make_unique<commit::Engine>(options, files_);
     engine_->add("account", accounts_);
     engine_->add("shares", shares_);
@@ -56,6 +57,12 @@ void Server::stop() {
 bool Server::checkpoint() {
     std::promise<bool> done;
     engine_->checkpoint([&](const Result<void>& result) { done.set_value(static_cast<bool>(result)); });
+    return done.get_future().get();
+}
+
+Result<void> Server::readmit(const std::string& environment) {
+    std::promise<Result<void>> done;
+    engine_->readmit(environment, [&](Result<void> result) { done.set_value(std::move(result)); });
     return done.get_future().get();
 }
 

@@ -89,6 +89,7 @@ void World::make_intake(const QueueLimits& limits) {
     parts.directory = directory.get();
     parts.reporter = &*reporter_;
     parts.removals = &*removals_;
+    parts.data_dir = root();
     parts.shares = &*shares_;
     parts.queue = &*queue_reader_;
     parts.pool = &*pool_;
