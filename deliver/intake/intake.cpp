@@ -342,16 +342,18 @@ net::Task<ipc::Message> Intake::hold(ipc::Message request, std::uint64_t connect
     auto work = [backup = parts_.backup, asked = *std::move(command), files, connection] {
         return backup->handle(asked, *files, connection);
     };
-    const ipc::HoldAnswer answer = co_await runtime::offload(*parts_.pool, std::move(work));
-    co_return ipc::make_message(answer);
+    const auto answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!answer) co_return ipc::refuse(answer.error().what);
+    co_return ipc::make_message(*answer);
 }
 
 net::Task<ipc::Message> Intake::undelete(ipc::Message request) {
     auto asked = ipc::UndeleteMessages::decode(request.payload);
     if (!asked) co_return malformed<ipc::UndeleteMessages>();
     auto work = [this, question = *std::move(asked)] { return undelete_now(question); };
-    const ipc::UndeleteAnswer answer = co_await runtime::offload(*parts_.pool, std::move(work));
-    co_return ipc::make_message(answer);
+    const auto answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!answer) co_return ipc::refuse(answer.error().what);
+    co_return ipc::make_message(*answer);
 }
 
 ipc::UndeleteAnswer Intake::undelete_now(const ipc::UndeleteMessages& asked) {
