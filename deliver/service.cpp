@@ -182,7 +182,8 @@ Result<void> Service::Parts::start_engine() {
     touch.parts.push_back(ledger::part({}));
     touch.parts.push_back(part(store::NoteShare{}));
     for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
-        if (!outcome.result) return outcome.result.error();
+        // Neither damage nor a full disk keeps from starting what can be done without.
+        if (!outcome.result && outcome.result.error().fault == Fault::none) return outcome.result.error();
     }
     shares.emplace(settings.data_dir);
     // Open as long as deliver runs, so that the engine and this reader share one environment.

@@ -74,13 +74,23 @@ public:
         std::string bytes;
         if (files_.read(file_.get(), 0, size_, bytes) != 0 || bytes.size() != size_) return nothing();
         const auto message = mime::Message::parse(bytes);
-        if (message.has_bare_lf()) return take_large();
+        if (message.has_bare_lf() || !share(status)) return take_large();
         // Whoever wrote it may not have made it durable; from now on it counts as kept.
         if (files_.flush(file_.get()) != 0) return nothing();
         return taken(message);
     }
 
 private:
+    // imapd reads mail as a member of the group that deliver runs in. A file of somebody else who lets nobody
+    // read it cannot be given to it.
+    bool share(const struct stat& status) const {
+        if ((status.st_mode & S_IROTH) != 0) return true;
+        if (status.st_gid == ::getegid() && (status.st_mode & S_IRGRP) != 0) return true;
+        if (status.st_uid != ::geteuid()) return false;
+        return ::fchown(file_.get(), static_cast<uid_t>(-1), ::getegid()) == 0 &&
+               ::fchmod(file_.get(), 0640) == 0;
+    }
+
     Failure nothing() const { return Failure(Fault::non_existent, path_); }
 
     Outcome<NewMessage> take_large() {
@@ -103,16 +113,16 @@ private:
             FileDescriptor above;
             if (slash != std::string::npos)
                 above = open_beneath(mail_, directory_.substr(0, slash), O_RDONLY | O_DIRECTORY);
-            if (::mkdirat(slash == std::string::npos ? mail_ : above.get(), "tmp", 0700) != 0) return errno;
+            if (::mkdirat(slash == std::string::npos ? mail_ : above.get(), "tmp", 0750) != 0) return errno;
             folder = open_beneath(mail_, tmp, O_RDONLY | O_DIRECTORY);
         }
         if (!folder) return errno;
         const std::string name = name_.substr(0, kMaxNameKept) + ".crlf";
         constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-        FileDescriptor fresh(::openat(folder.get(), name.c_str(), kFlags, 0600));
+        FileDescriptor fresh(::openat(folder.get(), name.c_str(), kFlags, 0640));
         if (!fresh && errno == EEXIST) {  // of an attempt that was cut short, or a trap
             ::unlinkat(folder.get(), name.c_str(), 0);
-            fresh = FileDescriptor(::openat(folder.get(), name.c_str(), kFlags, 0600));
+            fresh = FileDescriptor(::openat(folder.get(), name.c_str(), kFlags, 0640));
         }
         if (!fresh) return errno;
         int code = write_converted(fresh.get());
