@@ -77,7 +77,7 @@ void World::make_intake(const QueueLimits& limits) {
     quotas_.emplace(*directory, *reader_);
     reporter_.emplace(ReporterParts{root(), "mx.example.org", directory.get(), deposit, limits});
     removals_.emplace(Removals::Parts{&*engine_, &*reader_, directory.get(), recorder_.get(), root()});
-    housekeeper_.emplace(root(), *engine_, *reader_);
+    housekeeper_.emplace(root(), *engine_, *reader_, HousekeeperOptions{});
     backup_.emplace(
         BackupHold::Parts{&*engine_, directory.get(), recorder_.get(), &*housekeeper_, &*removals_});
     IntakeParts parts;
