@@ -50,7 +50,7 @@ std::vector<std::pair<std::string, std::string>> samples() {
     AuthAnswer challenge;
     challenge.outcome = AuthChallenge{Secret("r=abcdef,s=c2FsdA==,i=4096"), 77};
     AuthAnswer success;
-    success.outcome = AuthSuccess{AccountId(3), "user@example.org", Secret("v=proof")};
+    success.outcome = AuthSuccess{AccountId(3), "user@example.org", Secret("v=proof"), {}};
     AuthAnswer failure;
     failure.outcome = AuthFailure{"wrong password", AuthFailure::Kind::not_authorized};
     AuthAnswer busy;
