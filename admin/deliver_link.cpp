@@ -84,6 +84,14 @@ Outcome<> announce_removal(const settings::Settings& settings, AccountId account
     return {};
 }
 
+Outcome<ipc::UndeleteAnswer> undelete_messages(const settings::Settings& settings,
+                                               const ipc::UndeleteMessages& what) {
+    auto answer = ask_deliver(settings, what);
+    if (!answer) return unavailable(answer.error());
+    if (!answer->error.empty()) return Failure(EX_TEMPFAIL, answer->error);
+    return *std::move(answer);
+}
+
 Outcome<> apply_change(const settings::Settings& settings, AccountId account, const store::Change& change,
                        std::vector<FileDescriptor> files) {
     ipc::ApplyChange apply;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "admin/commands/account_removal.h"
+#include "admin/deliver_link.h"
 #include "admin/output.h"
 #include "admin/password.h"
 #include "admin/workspace.h"
@@ -284,12 +285,20 @@ CommandGroup account_commands() {
               "Remove an account; its mail stays",
               {{"ADDRESS", Takes::one, "The account's address, or the number of one that was removed"},
                {"--delete-mail", Takes::flag, "Delete its mail as well, some days later"},
-               {"--after", Takes::option, "How much later: 7 days (default), 12 hours, 0"}},
+               {"--after", Takes::option, "How much later: 12 hours, 0; without it limits.keep_deleted"}},
               &run_account_remove},
              {"account undelete",
-              "Bring a removed account back, with its mail and passwords",
-              {{"ADDRESS", Takes::one, "The address it had, or its number"},
-               {"--as", Takes::option, "Its address from now on, when somebody else has the old one"}},
+              "Bring a removed account back; or what an account deleted",
+              {{"ADDRESS", Takes::one,
+                "The account's address; of a removed one the address it had, or its number"},
+               {"--as", Takes::option,
+                "A removed account's address from now on, when somebody else has the old one"},
+               {"--list", Takes::flag, "Show the deleted messages that are kept"},
+               {"--mailbox", Takes::option, "Only those of this mailbox and those below it"},
+               {"--since", Takes::option,
+                "Deleted since then: 2026-12-01, 2026-12-01T03:00 (UTC), 3 hours (ago)"},
+               {"--before", Takes::option, "Deleted before that"},
+               kFormat},
               &run_account_undelete},
              {"account passwd", "Change an account's password", {address, kPasswordStdin}, &run_passwd},
              {"account quota",

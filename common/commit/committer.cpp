@@ -53,7 +53,9 @@ Result<RecoveryReport> Committer::start() {
             return transient_error("cannot create " + folder.string() + ": " + errno_text(rc));
         }
     }
-    TRY_VOID(volumes_.find([this](std::string_view line) { log(line); }));
+    TRY_VOID(volumes_.find(
+        {options_.root / options_.staging, options_.root / options_.journal, options_.root / "accounts"},
+        [this](std::string_view line) { log(line); }));
     TRY(journal, open_journal());
     journal_ = std::move(journal);
     reserve_.open();

@@ -426,10 +426,16 @@ Journal::Frame Journal::read_frame(int fd, const Position& at, std::string& payl
 Result<void> Journal::read_again(const FrameVisitor& on_frame) {
     const Position end = end_;
     std::string problem;
-    TRY(ended, scan_from(control_.start, on_frame, problem));
-    const bool whole = ended.sequence == end.sequence;
+    std::uint64_t left = end.sequence - control_.start.sequence;
+    const auto take = [&](std::string payload) {
+        if (left == 0) return;  // an append that failed may have left a frame behind the end
+        --left;
+        on_frame(std::move(payload));
+    };
+    const auto ended = scan_from(control_.start, take, problem);
     end_ = end;
-    if (!whole) return transient_error("the journal cannot be read again: " + problem, Fault::damaged);
+    if (!ended) return ended.error();
+    if (left > 0) return transient_error("the journal cannot be read again: " + problem, Fault::damaged);
     return {};
 }
 
@@ -466,28 +472,25 @@ Result<Journal::Segment*> Journal::segment_for_next_frame(std::size_t frame_size
     if (end_.offset + frame_size <= segment_size_) {
         if (Segment* current = find(end_.segment)) return current;
         TRY(first, take_free_segment(end_.segment));
-        TRY_VOID(note_segment(end_.segment));
         first->number = end_.segment;
         new_segment_ = true;
         return first;
     }
     TRY(next, take_free_segment(end_.segment + 1));
-    TRY_VOID(note_segment(end_.segment + 1));
     end_ = Position{end_.segment + 1, kBlock, end_.sequence};
     next->number = end_.segment;
     new_segment_ = true;
     return next;
 }
 
-// Recovery misses a segment that is not there, once it is noted.
-Result<void> Journal::note_segment(std::uint64_t number) {
-    if (number <= control_.newest_segment && segments_.size() <= control_.segment_files) return {};
+// Recovery misses a segment that is not there, once it is noted: so only when a frame is in it. Without a
+// note it is found as well, and the next frame tries again.
+void Journal::note_segment() {
+    if (end_.segment <= control_.newest_segment && segments_.size() <= control_.segment_files) return;
     const ControlBlock before = control_;
-    control_.newest_segment = std::max(control_.newest_segment, number);
+    control_.newest_segment = std::max(control_.newest_segment, end_.segment);
     control_.segment_files = segments_.size();
-    Result<void> written = write_control();
-    if (!written) control_ = before;
-    return written;
+    if (!write_control()) control_ = before;
 }
 
 void Journal::fill_headers(FrameBuffer& frame) const {
@@ -527,6 +530,7 @@ Result<void> Journal::append(FrameBuffer& frame) {
     new_segment_ = false;
     end_.offset += size;
     ++end_.sequence;
+    note_segment();
     if (end_.offset > segment_size_ / 2) start_spare();
     return {};
 }

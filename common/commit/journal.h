@@ -102,7 +102,7 @@ private:
     Result<Segment> make_segment(std::size_t index) const;
     Result<Segment*> segment_for_next_frame(std::size_t frame_size);
     Result<Segment*> take_free_segment(std::uint64_t number);
-    Result<void> note_segment(std::uint64_t number);
+    void note_segment();
     void start_spare();
     Segment* find(std::uint64_t number);
     bool is_free(const Segment& segment) const;

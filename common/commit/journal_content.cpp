@@ -80,6 +80,8 @@ Result<JournalContent> read_journal(FileLayer& files, const std::filesystem::pat
         content.next_batch = std::max(content.next_batch, record->batch + 1);
         content.records.push_back(std::move(*record));
     }
+    // Everything was at rest: whatever became of its segments, nothing in them is needed.
+    if (journal.control().clean && content.records.empty()) content.damage.clear();
     return content;
 }
 

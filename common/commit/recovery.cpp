@@ -19,7 +19,7 @@ Result<RecoveryReport> Recovery::run() {
     TRY(content, read_journal(files_, options_.root, journal_));
     content_ = std::move(content);
     TRY_VOID(accept_or_refuse());
-    report_.was_clean = journal_.control().clean && content_.records.empty() && content_.damage.empty();
+    report_.was_clean = journal_.control().clean && content_.records.empty();
     if (!report_.was_clean) {
         TRY_VOID(make_room());
         TRY_VOID(journal_.mark_recovering());

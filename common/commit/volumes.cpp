@@ -11,7 +11,7 @@
 namespace mailstead::commit {
 namespace {
 
-// linux/magic.h and the kernel's sources.
+// linux/magic.h and the kernel's sources. Refused are those that answer to others than this kernel.
 struct Kind {
     std::int64_t magic;
     std::string_view name;
@@ -29,13 +29,14 @@ Error cannot_look_at(const std::filesystem::path& path, int code) {
 
 }  // namespace
 
-Result<void> Volumes::find(const Log& log) {
+Result<void> Volumes::find(const std::vector<std::filesystem::path>& others, const Log& log) {
     log_ = log;
     {
         const std::lock_guard lock(mutex_);
         by_device_.clear();
     }
     TRY_VOID(add(root_));
+    for (const auto& other : others) TRY_VOID(add(other));
     return add_children(root_);
 }
 
@@ -61,12 +62,14 @@ Result<void> Volumes::add(const std::filesystem::path& folder) {
     int rc = files_.device_of(folder, device);
     if (rc == ENOENT && folder != root_ && folder.has_relative_path())
         return add(folder.parent_path());  // where it will be made
+    if (rc == EACCES) return {};           // where the engine may not look it has nothing
     if (rc != 0) return cannot_look_at(folder, rc);
     const std::lock_guard lock(mutex_);
     if (by_device_.contains(device)) return {};
     FileDescriptor opened;
     std::int64_t magic = 0;
     rc = files_.open(folder, O_RDONLY | O_DIRECTORY, 0, opened);
+    if (rc == EACCES) return {};
     if (rc == 0) rc = files_.kind_of_file_system(opened.get(), magic);
     if (rc != 0) return cannot_look_at(folder, rc);
     const auto* const kind =
@@ -80,34 +83,35 @@ Result<void> Volumes::add(const std::filesystem::path& folder) {
         log_(folder.string() + " lies on " + std::string(kind->name) +
              (kind->name == "tmpfs" ? ": all of it is lost with the next reboot"
                                     : ": it survives a power cut only if the file system below does"));
-    by_device_.emplace(device, std::move(opened));
+    by_device_.emplace(device, std::make_shared<FileDescriptor>(std::move(opened)));
     return {};
 }
 
-int Volumes::sync() {
+// A sync takes long: nobody waits for the list meanwhile.
+std::vector<std::shared_ptr<FileDescriptor>> Volumes::all() {
+    std::vector<std::shared_ptr<FileDescriptor>> opened;
     const std::lock_guard lock(mutex_);
+    for (const auto& [device, descriptor] : by_device_) opened.push_back(descriptor);
+    return opened;
+}
+
+int Volumes::sync() {
     int first = 0;
-    for (const auto& [device, opened] : by_device_) {
-        const int rc = files_.sync_file_system(opened.get());
+    for (const auto& opened : all()) {
+        const int rc = files_.sync_file_system(opened->get());
         if (first == 0) first = rc;
     }
     return first;
 }
 
 int Volumes::free_space(std::uint64_t& bytes) {
-    const std::lock_guard lock(mutex_);
     bytes = std::numeric_limits<std::uint64_t>::max();
-    for (const auto& [device, opened] : by_device_) {
+    for (const auto& opened : all()) {
         std::uint64_t space = 0;
-        if (const int rc = files_.free_space(opened.get(), space)) return rc;
+        if (const int rc = files_.free_space(opened->get(), space)) return rc;
         bytes = std::min(bytes, space);
     }
     return 0;
-}
-
-bool Volumes::is_one() const {
-    const std::lock_guard lock(mutex_);
-    return by_device_.size() <= 1;
 }
 
 }  // namespace mailstead::commit

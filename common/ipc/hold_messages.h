@@ -37,4 +37,26 @@ struct HoldCommand {
 };
 inline constexpr Seconds kHoldPatience = std::chrono::minutes(2);  // of silence
 
+struct UndeleteAnswer {
+    static constexpr MessageType kType = MessageType::undelete_answer;
+    std::string error;           // empty: none
+    std::uint64_t messages = 0;  // given back
+    std::uint64_t missing = 0;   // kept no more, or not readable
+    std::string encode() const;
+    static Parsed<UndeleteAnswer> decode(std::string_view bytes);
+};
+
+// Gives back what an account expunged, so many messages at most that an answer comes soon: to be asked again
+// until it gives back none.
+struct UndeleteMessages {
+    static constexpr MessageType kType = MessageType::undelete_messages;
+    using Answer = UndeleteAnswer;
+    AccountId account;
+    std::string mailbox;  // and those below it; empty: all
+    Time since{};         // deleted then or later, and
+    Time before{};        // earlier than this
+    std::string encode() const;
+    static Parsed<UndeleteMessages> decode(std::string_view bytes);
+};
+
 }  // namespace mailstead::ipc

@@ -207,14 +207,6 @@ Outcome<ChangeResult> Follower::State::say(AccountId account, Time at, Action ac
     return submit(account, Change{at, std::move(action)});
 }
 
-void Follower::forget(AccountId account) {
-    const std::lock_guard lock(state_->mutex);
-    state_->kept.erase(account);
-    auto& directories = state_->directories;
-    directories.erase(directories.lower_bound({account, ""}),
-                      directories.lower_bound({AccountId(account.value + 1), ""}));
-}
-
 Outcome<Follower::Progress> Follower::follow(AccountId account, std::size_t limit) {
     limit = std::min<std::size_t>(limit, 4'096);  // what one change may tell
     auto opened = state_->reader->open(account);

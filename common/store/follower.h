@@ -60,8 +60,6 @@ public:
     // allows; all of it with `at_once`, before a stop. more_to_do: some of it was not due yet. Costs next to
     // nothing when nothing has changed.
     Outcome<Progress> keep_sidecar(AccountId account, Time now, bool at_once = false);
-    // Forgets what it remembers of an account that was removed or rebuilt.
-    void forget(AccountId account);
 
     struct State;  // the store's own
 

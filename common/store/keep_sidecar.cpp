@@ -1,6 +1,7 @@
 // Keeps an account's sidecar up to date: as often as it costs little, and before a stop.
 #include <algorithm>
 #include <cerrno>
+#include <sys/stat.h>
 
 #include "common/base/text.h"
 #include "common/store/follower_state.h"
@@ -109,7 +110,12 @@ Outcome<Follower::Progress> Follower::keep_sidecar(AccountId account, Time now, 
     }
     TRY(snapshot, opened->snapshot());
     const std::uint64_t at = snapshot.state().txn.id();
-    if (kept->snapshot == at) return Progress::nothing_left;
+    if (struct stat status{};
+        ::lstat((state_->root / sidecar::account_file(account)).c_str(), &status) != 0) {
+        *kept = {};  // never written, or somebody removed it
+    } else if (kept->snapshot == at) {
+        return Progress::nothing_left;
+    }
     TRY(mailboxes, snapshot.mailboxes());
     bool is_all = true;
     for (const MailboxInfo& mailbox : mailboxes) {

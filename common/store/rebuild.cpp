@@ -269,10 +269,13 @@ int flush_folder(const std::filesystem::path& path) {
 // At no moment without an index, where the file system can do that.
 Outcome<void> Rebuild::swap() {
     const std::filesystem::path parent = index_.parent_path();
-    const std::filesystem::path damaged =
-        parent / (std::string(kDamaged) + std::to_string(now_.time_since_epoch().count()));
-    int code = flush_folder(fresh_);
     struct stat status {};
+    std::filesystem::path damaged;
+    for (std::int64_t at = now_.time_since_epoch().count();; ++at) {
+        damaged = parent / (std::string(kDamaged) + std::to_string(at));
+        if (::lstat(damaged.c_str(), &status) != 0) break;
+    }
+    int code = flush_folder(fresh_);
     const bool had_one = ::lstat(index_.c_str(), &status) == 0;
     if (code == 0 && had_one) {
         if (::renameat2(AT_FDCWD, fresh_.c_str(), AT_FDCWD, index_.c_str(), RENAME_EXCHANGE) == 0) {

@@ -17,20 +17,22 @@ constexpr auto kSettle = 500ms;     // a burst of changes is one visit
 constexpr auto kForeignFiles = 5s;  // how often an account in use is searched for files of other programs
 constexpr auto kInUse = 24h;
 constexpr auto kAfterFailure = 30s;
-constexpr auto kRound = 12h;          // how often every account is looked at
+constexpr auto kRound = 12h;  // how often every account is looked at
 constexpr auto kLookAtDisk = 10s;
-constexpr auto kLastWords = 10s;      // for accounts that changed just before a stop
+constexpr auto kLastWords = 10s;  // for accounts that changed just before a stop
 
 }  // namespace
 
 Housekeeper::Housekeeper(std::filesystem::path data_dir, commit::Engine& engine, store::Reader& reader,
                          HousekeeperOptions options)
-    : data_dir_(data_dir), engine_(engine), options_(options),
+    : data_dir_(data_dir),
+      engine_(engine),
+      options_(options),
       follower_(std::move(data_dir), reader,
                 [this](AccountId account, const store::Change& change) { return submit(account, change); },
-                nullptr,
-                {options.keep_deleted.count() > 0,
-                 [](std::string_view line) { log::warning("maildir.foreign", {{"what", line}}); }}) {}
+                nullptr, {options.keep_deleted.count() > 0, [](std::string_view line) {
+                              log::warning("maildir.foreign", {{"what", line}});
+                          }}) {}
 
 Housekeeper::~Housekeeper() {
     stop();
@@ -55,9 +57,11 @@ void Housekeeper::stop() {
 void Housekeeper::finish_accounts() {
     const auto until = Clock::now() + kLastWords;
     for (const AccountId account : std::exchange(unkept_, {})) {
-        auto followed = follower_.follow(account);
-        while (followed && *followed == store::Follower::Progress::more_to_do && Clock::now() < until)
-            followed = follower_.follow(account);
+        // While it is paused somebody else needs the files as they are.
+        for (bool more = !paused_; more && Clock::now() < until;) {
+            const auto followed = follower_.follow(account);
+            more = followed && *followed == store::Follower::Progress::more_to_do;
+        }
         keep_sidecar(account, true);
         if (Clock::now() >= until) return;
     }
@@ -144,8 +148,8 @@ void Housekeeper::begin_round() {
     round_.assign(accounts.begin(), accounts.end());
 }
 
-// Tasks that were left when deliver stopped, a sidecar that is not there yet, what was expunged long ago. Each step of
-// the follower is a commit, after which the account is due for a visit.
+// Tasks that were left when deliver stopped, a sidecar that is not there yet, what was expunged long ago.
+// Each step of the follower is a commit, after which the account is due for a visit.
 void Housekeeper::look_at(AccountId account) {
     const auto followed = follower_.follow(account);
     if (!followed && followed.error().fault == store::Fault::unavailable)

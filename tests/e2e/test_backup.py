@@ -135,7 +135,8 @@ def test_a_killed_backup_is_continued_and_lets_go_of_deliver(own_stack, tmp_path
         assert client.append("Archive", None, None, appended(f"large {number}", 2_000_000))[0] == "OK"
     client.logout()
     killed = subprocess.Popen([BIN / "mailstead", "-c", stack.config, "backup", tmp_path / "backup"])
-    wait_until(lambda: len(list((tmp_path / "backup" / "unfinished" / "data").rglob("*S=2000*"))) > 3, "some files", interval=0.001)
+    unfinished = tmp_path / "backup" / "unfinished" / "data"
+    wait_until(lambda: len(list(unfinished.rglob("*S=2000*"))) > 3, "some files", interval=0.001)
     killed.kill()
     killed.wait()
     wait_until(lambda: "event=backup.hold_ended" in stack.log(), "deliver to go on")

@@ -122,6 +122,12 @@ Recovered Campaign::recover(Point point, const RecoverOptions& options) {
                 const std::lock_guard lock(mutex);
                 steps.on_call = nullptr;
             }
+            // The fault is over: whatever was put out of service for it comes back whole.
+            for (const std::string& name : report->set_aside) {
+                if (const auto back = server.readmit(name); !back)
+                    figures_.found(&Figures::failed_starts,
+                                   "readmit " + name + ": " + back.error().what + point.how);
+            }
             books.check(point.tree, figures_, point.how);
             if (options.works_on) {
                 Work work(server, books, figures_, random_, "n" + std::to_string(++trees_));

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <fcntl.h>
-#include <fstream>
+#include <stdexcept>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -56,10 +57,20 @@ std::string read_file(const fs::path& path) {
     return bytes;
 }
 
+// Zeros, of which a journal is full, are left as holes.
 void write_file(const fs::path& path, std::string_view bytes) {
+    constexpr std::size_t kPage = 4096;
+    static constexpr char zeros[kPage] = {};
     fs::create_directories(path.parent_path());
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool whole = fd >= 0 && ::ftruncate(fd, static_cast<off_t>(bytes.size())) == 0;
+    for (std::size_t at = 0; whole && at < bytes.size(); at += kPage) {
+        const std::size_t size = std::min(kPage, bytes.size() - at);
+        if (std::memcmp(bytes.data() + at, zeros, size) == 0) continue;
+        whole = ::pwrite(fd, bytes.data() + at, size, static_cast<off_t>(at)) == static_cast<ssize_t>(size);
+    }
+    if (fd >= 0) ::close(fd);
+    if (!whole) throw std::runtime_error("cannot write " + path.string());
 }
 
 Disk::Disk(fs::path root) : root_(std::move(root)) {
@@ -77,6 +88,11 @@ Disk::~Disk() {
 
 Disk* Disk::current() {
     return current_disk;
+}
+
+std::unique_lock<std::mutex> Disk::lock_names() {
+    Disk* disk = current();
+    return disk == nullptr ? std::unique_lock<std::mutex>() : std::unique_lock(disk->mutex_);
 }
 
 // Empty for what lies elsewhere; an unnamed file below the root has a name that leads nowhere.
@@ -122,7 +138,8 @@ void Disk::sync_file(int fd) {
     const std::lock_guard lock(mutex_);
     if (S_ISREG(info.st_mode)) {
         const Node node{info.st_dev, info.st_ino};
-        bytes_[node] = std::make_shared<std::string>(read_all(fd));
+        // Not by the descriptor, which may be for writing alone.
+        bytes_[node] = std::make_shared<std::string>(read_file("/proc/self/fd/" + std::to_string(fd)));
         struct stat named {};
         if (::stat((root_ / name).c_str(), &named) == 0 && named.st_ino == info.st_ino)
             durable_.files[name] = node;

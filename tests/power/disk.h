@@ -36,6 +36,9 @@ public:
     // nullptr: syncs go to the machine.
     static Disk* current();
     bool covers(int fd) const;
+    // While it is held no look at the tree is under way: for calls that change names, since a file that is
+    // renamed during a look would be missed.
+    static std::unique_lock<std::mutex> lock_names();
 
     void sync_file(int fd);         // its bytes and its name; of a folder: the names in it
     void sync_file_system(int fd);  // everything of the file system on which it lies

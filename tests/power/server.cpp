@@ -60,6 +60,12 @@ bool Server::checkpoint() {
     return done.get_future().get();
 }
 
+Result<void> Server::readmit(const std::string& environment) {
+    std::promise<Result<void>> done;
+    engine_->readmit(environment, [&](Result<void> result) { done.set_value(std::move(result)); });
+    return done.get_future().get();
+}
+
 void Server::follow(std::uint32_t account) {
     (void)follower_->follow(AccountId(account), 6);
 }

@@ -28,6 +28,8 @@ public:
     const std::filesystem::path& root() const { return root_; }
     // Everything so far no longer needs the journal; false when that failed.
     bool checkpoint();
+    // An environment that was set aside is back in service.
+    Result<void> readmit(const std::string& environment);
     // Some of the background's work on the files of an account.
     void follow(std::uint32_t account);
     // A complete unnamed file, as smtpd hands it over.

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <fcntl.h>
 
+#include "tests/power/disk.h"
+
 namespace mailstead::power {
 namespace {
 
@@ -17,6 +19,15 @@ int step(Steps& steps, const char* what, Call&& call) {
     const int rc = call();
     inside_layer = outer;
     return rc;
+}
+
+// The same for a call that changes names.
+template <class Call>
+int name_step(Steps& steps, const char* what, Call&& call) {
+    return step(steps, what, [&] {
+        const auto lock = Disk::lock_names();
+        return call();
+    });
 }
 
 }  // namespace
@@ -61,19 +72,19 @@ int SteppedFiles::size_of(int fd, std::uint64_t& size) {
     return step(steps_, "size_of", [&] { return FileLayer::size_of(fd, size); });
 }
 int SteppedFiles::link_descriptor(int fd, const std::filesystem::path& to) {
-    return step(steps_, "link_descriptor", [&] { return FileLayer::link_descriptor(fd, to); });
+    return name_step(steps_, "link_descriptor", [&] { return FileLayer::link_descriptor(fd, to); });
 }
 int SteppedFiles::link(const std::filesystem::path& from, const std::filesystem::path& to) {
-    return step(steps_, "link", [&] { return FileLayer::link(from, to); });
+    return name_step(steps_, "link", [&] { return FileLayer::link(from, to); });
 }
 int SteppedFiles::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
-    return step(steps_, "rename", [&] { return FileLayer::rename(from, to); });
+    return name_step(steps_, "rename", [&] { return FileLayer::rename(from, to); });
 }
 int SteppedFiles::remove(const std::filesystem::path& path) {
-    return step(steps_, "remove", [&] { return FileLayer::remove(path); });
+    return name_step(steps_, "remove", [&] { return FileLayer::remove(path); });
 }
 int SteppedFiles::make_directory(const std::filesystem::path& path) {
-    return step(steps_, "make_directory", [&] { return FileLayer::make_directory(path); });
+    return name_step(steps_, "make_directory", [&] { return FileLayer::make_directory(path); });
 }
 int SteppedFiles::list(const std::filesystem::path& folder, std::vector<std::string>& names) {
     return step(steps_, "list", [&] { return FileLayer::list(folder, names); });

@@ -198,6 +198,28 @@ TEST(CommitJournal, LostShortAndZeroedSegmentsAreTold) {
     }
 }
 
+TEST(CommitJournal, ASegmentIsMissedOnlyOnceAFrameIsInIt) {
+    TemporaryFolder folder;
+    testing::ForgetfulFiles files(folder.path() / "live", folder.path() / "durable", "boot");
+    const auto directory = folder.path() / "live/journal";
+    for (int stop_at = 0; stop_at < 40; ++stop_at) {
+        std::filesystem::remove_all(directory);
+        auto journal = *Journal::open(files, {directory, kSegment, 4});
+        frames_of(*journal);
+        const std::uint64_t last = files.calls + static_cast<std::uint64_t>(stop_at);
+        files.before_call = [&](std::uint64_t call, const char*) { return call > last ? EIO : 0; };
+        for (int n = 0; n < 8; ++n) {
+            FrameBuffer frame;
+            frame.raw(text(9'000, n));
+            (void)journal->append(frame);
+        }
+        files.before_call = nullptr;
+        journal.reset();
+        const Scanned scanned = scan(directory);
+        EXPECT_TRUE(scanned.damage.empty()) << stop_at << damage_of(scanned);
+    }
+}
+
 // Refuses to read one place of one file.
 class BadSector : public FileLayer {
 public:

@@ -50,7 +50,8 @@ TEST(Sidecar, ATextThatWasCutAnywhereIsNotBelieved) {
 // `c` stands for two rights: whoever has one of them must not have both afterwards.
 TEST(Sidecar, RightsDoNotGrow) {
     AccountSidecar side = example();
-    side.acl = {{3, {AccountId(12), false, Rights(Right::create)}}, {3, {AccountId(13), false, Rights(Right::expunge)}}};
+    side.acl = {{3, {AccountId(12), false, Rights(Right::create)}},
+                {3, {AccountId(13), false, Rights(Right::expunge)}}};
     EXPECT_EQ(AccountSidecar::decode(side.encode())->acl, side.acl);
 }
 
@@ -92,6 +93,17 @@ TEST(Sidecar, IsWrittenAfterAPauseOrAtOnce) {
     ASSERT_EQ(follower.keep_sidecar(kAccount, kTime + Seconds(3), true).value(),
               Follower::Progress::nothing_left);
     EXPECT_FALSE(std::filesystem::exists(account.root() / "accounts/7/sidecar/messages.1"));
+}
+
+TEST(Sidecar, ComesBackWhenSomebodyRemovedIt) {
+    TestAccount account;
+    account.deliver(make_message("one"), "INBOX", flags_of({}, {"work"}));
+    Follower& follower = account.follower();
+    ASSERT_EQ(follower.keep_sidecar(kAccount, kTime).value(), Follower::Progress::nothing_left);
+    std::filesystem::remove_all(account.root() / "accounts/7/sidecar");
+    ASSERT_EQ(follower.keep_sidecar(kAccount, kTime + Seconds(9)).value(), Follower::Progress::nothing_left);
+    EXPECT_TRUE(sidecar::read_account(account.root(), kAccount));
+    EXPECT_EQ(sidecar::read_mailbox(account.root(), kAccount, 1).keywords.size(), 1u);
 }
 
 }  // namespace

@@ -26,7 +26,9 @@ struct Verified : TestAccount {
         follow();
         follower().keep_sidecar(kAccount, kTime, true).value();
     }
-    VerifyReport verify(const VerifyOptions& options = {}) { return verify_account(root(), reader(), kAccount, options); }
+    VerifyReport verify(const VerifyOptions& options = {}) {
+        return verify_account(root(), reader(), kAccount, options);
+    }
     std::vector<Kind> kinds() {
         std::vector<Kind> found;
         for (const Finding& finding : verify().findings) found.push_back(finding.kind);
@@ -123,6 +125,7 @@ TEST(Verify, FindsWrongCountsAndReferences) {
     ASSERT_TRUE(rebuild_index(account.root(), kAccount, kTime));
     account.reopen();
     account.follow();
+    account.follower().keep_sidecar(kAccount, kTime, true).value();
     EXPECT_EQ(account.verify().findings_found, 0u);
 }
 
@@ -149,12 +152,12 @@ TEST(Verify, SaysWhyAnIndexCannotBeRead) {
 
 TEST(Verify, ListsNoMoreThanWanted) {
     Verified account;
-    for (const char* part : {"B1U1M", "B1U2M", "B1U3M"}) std::filesystem::remove(account.file(part));
+    for (const char* part : {"B1U1M", "B1U5M"}) std::filesystem::remove(account.file(part));
     VerifyOptions options;
-    options.max_findings = 2;
+    options.max_findings = 1;
     const VerifyReport report = account.verify(options);
-    EXPECT_EQ(report.findings.size(), 2u);
-    EXPECT_GE(report.findings_found, 2u);
+    EXPECT_EQ(report.findings.size(), 1u);
+    EXPECT_EQ(report.findings_found, 2u);
 }
 
 }  // namespace
