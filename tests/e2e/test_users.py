@@ -275,3 +275,15 @@ def test_renewed_keys_are_read_without_root(production):
     wait_until(lambda: stack.log().count("event=daemon.reload") >= 3, "all to read again")
     works(stack, "after renewal")
     assert "tls.problem" not in stack.log()
+
+
+def test_mail_that_another_program_puts_in_is_readable_whatever_its_mode(production):
+    stack = production().start()
+    works(stack, "the first makes the mailbox")
+    dropped = message_files()[0].with_name("1796130000.other.program")
+    aside = dropped.parent.parent / "dropping"
+    aside.write_bytes(MESSAGE.format("by another program").encode())
+    os.chown(aside, USERS["mailstead"], USERS["mailstead"])
+    aside.chmod(0o600)
+    aside.rename(dropped)
+    assert "Hello" in stack.wait_for_message(subject="by another program", deadline=60).get_payload()
