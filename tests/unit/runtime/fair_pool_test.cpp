@@ -2,6 +2,7 @@
 
 #include <future>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/net/support.h"
