@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 
 #include "admin/command.h"
+#include "admin/workspace.h"
+#include "common/runtime/identity.h"
 
 namespace mailstead::admin {
 namespace {
@@ -80,6 +82,9 @@ int run(const Subcommand& chosen, const std::string& settings_file, bool setting
     Arguments arguments = collect(chosen);
     arguments.settings_file = settings_file;
     arguments.settings_file_chosen = settings_file_chosen;
+    if (chosen.command->as == As::owner) {
+        if (const auto acted = act_as_owner(arguments); !acted) return report(acted.error());
+    }
     const auto outcome = chosen.command->run(arguments);
     if (!outcome) return report(outcome.error());
     if (std::fflush(stdout) != 0) return report({EX_IOERR, "the output could not be written"});
@@ -101,6 +106,7 @@ const std::string& Arguments::one(std::string_view name) const {
 }
 
 int run_cli(const std::vector<CommandGroup>& groups, int argc, const char* const* argv) {
+    runtime::keep_memory_private();
     CLI::App app("Mailstead: mail for your own domain. `mailstead init you@example.org` sets it up.",
                  "mailstead");
     Storage storage;

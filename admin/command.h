@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,14 +39,24 @@ public:
     std::filesystem::path settings_file;
     // Whether -c was given.
     bool settings_file_chosen = false;
+    // What the file says, once it was read: afterwards it may not be readable any more.
+    mutable std::shared_ptr<const settings::Settings> settings;
 };
 
 using Run = Outcome<> (*)(const Arguments& arguments);
+
+// Whose rights a command of root runs with.
+enum class As : std::uint8_t {
+    owner,   // the data folder's owner's, for good, before run() is called
+    caller,  // as it was called; it calls act_as_owner() itself before it touches the data folder, or never
+             // does
+};
 struct Command {
     std::string_view words;  // `account add`
     std::string_view help;
     std::vector<Parameter> parameters;
     Run run;
+    As as = As::owner;
 };
 struct CommandGroup {
     std::string_view noun;  // `account`; empty for commands of one word
@@ -69,6 +80,10 @@ CommandGroup dns_commands();
 CommandGroup queue_commands();
 CommandGroup check_commands();
 CommandGroup config_commands();
+CommandGroup backup_commands();
+CommandGroup restore_commands();
+CommandGroup rollback_commands();
+CommandGroup verify_commands();
 
 // Parses the command line, runs the command, reports its failure. The exit code.
 int run_cli(const std::vector<CommandGroup>& groups, int argc, const char* const* argv);

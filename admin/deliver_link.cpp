@@ -15,14 +15,15 @@ constexpr std::size_t kLargestAnswer = std::size_t{16} << 20;  // of `who`
 constexpr net::Timeout kPatience = std::chrono::seconds(30);
 
 template <class Question>
-Result<typename Question::Answer> ask_deliver(const settings::Settings& settings, const Question& question) {
+Result<typename Question::Answer> ask_deliver(const settings::Settings& settings, const Question& question,
+                                              ipc::Descriptors files = {}) {
     using Answer = Result<typename Question::Answer>;
     boost::asio::io_context context(1);
     ipc::ClientOptions options = ipc::deliver_client(settings.data_dir, ipc::Role::admin);
     options.limits.max_frame = kLargestAnswer;
     ipc::Client client(context, std::move(options));
     std::optional<Answer> answer;
-    boost::asio::co_spawn(context, ipc::ask(client, question, {}, kPatience),
+    boost::asio::co_spawn(context, ipc::ask(client, question, std::move(files), kPatience),
                           [&](const std::exception_ptr& thrown, Answer given) {
                               answer =
                                   thrown ? Answer(transient_error("the answer of deliver could not be read"))
@@ -81,6 +82,27 @@ Outcome<> announce_removal(const settings::Settings& settings, AccountId account
     // Without deliver nobody has the account open.
     static_cast<void>(ask_deliver(settings, gone));
     return {};
+}
+
+Outcome<ipc::UndeleteAnswer> undelete_messages(const settings::Settings& settings,
+                                               const ipc::UndeleteMessages& what) {
+    auto answer = ask_deliver(settings, what);
+    if (!answer) return unavailable(answer.error());
+    if (!answer->error.empty()) return Failure(EX_TEMPFAIL, answer->error);
+    return *std::move(answer);
+}
+
+Outcome<> apply_change(const settings::Settings& settings, AccountId account, const store::Change& change,
+                       std::vector<FileDescriptor> files) {
+    ipc::ApplyChange apply;
+    apply.account = account;
+    apply.change = store::encode(change);
+    const auto answer = ask_deliver(settings, apply, std::move(files));
+    if (!answer) return unavailable(answer.error());
+    if (answer->error == 0) return {};
+    const bool exists = answer->error == static_cast<std::uint8_t>(store::Fault::already_exists);
+    const bool later = answer->error == static_cast<std::uint8_t>(store::Fault::unavailable);
+    return Failure(exists ? EX_CANTCREAT : later ? EX_TEMPFAIL : EX_DATAERR, answer->bytes);
 }
 
 }  // namespace mailstead::admin

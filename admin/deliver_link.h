@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "admin/failure.h"
+#include "common/base/file_descriptor.h"
+#include "common/ipc/hold_messages.h"
 #include "common/ipc/messages.h"
 #include "common/ipc/session_messages.h"
 #include "common/settings/settings.h"
+#include "common/store/change.h"
 
 namespace mailstead::admin {
 
@@ -23,5 +27,13 @@ Outcome<std::uint64_t> kick(const settings::Settings& settings, const ipc::Sessi
 void end_revoked_sessions(const settings::Settings& settings, AccountId account);
 // Lets deliver close what it has open of a removed account. Does nothing when deliver does not run.
 Outcome<> announce_removal(const settings::Settings& settings, AccountId account);
+
+// Gives back what the account expunged (ipc::UndeleteMessages), a bounded number of messages at once.
+Outcome<ipc::UndeleteAnswer> undelete_messages(const settings::Settings& settings,
+                                               const ipc::UndeleteMessages& what);
+
+// One change of an account, with the files of its messages. EX_CANTCREAT: what it makes is there already.
+Outcome<> apply_change(const settings::Settings& settings, AccountId account, const store::Change& change,
+                       std::vector<FileDescriptor> files);
 
 }  // namespace mailstead::admin

@@ -1,6 +1,5 @@
 #include "admin/installation.h"
 
-#include <array>
 #include <cstring>
 #include <fcntl.h>
 #include <pwd.h>
@@ -10,13 +9,12 @@
 #include "admin/certificates.h"
 #include "admin/process.h"
 #include "common/base/file_descriptor.h"
+#include "common/runtime/data_folder.h"
 #include "common/settings/settings.h"
 
 namespace mailstead::admin {
 namespace {
 
-constexpr std::array kDataFolders = {"directory", "credentials", "accounts", "shares", "queue",
-                                     "ledger",    "spool",       "journal",  "run"};
 constexpr mode_t kPrivate = 0700;
 constexpr mode_t kPublic = 0755;
 
@@ -36,7 +34,11 @@ Outcome<> make_folder(const std::filesystem::path& path, mode_t mode) {
     if (path.has_parent_path() && !is_there(path.parent_path())) {
         TRY_VOID(make_folder(path.parent_path(), kPublic));
     }
-    if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("make the folder", path);
+    if (::mkdir(path.c_str(), mode) != 0) {
+        if (errno != EEXIST) return cannot("make the folder", path);
+        return {};
+    }
+    if (::chmod(path.c_str(), mode) != 0) return cannot("make the folder", path);  // whatever the umask
     return {};
 }
 
@@ -57,12 +59,52 @@ Outcome<> write_file(const std::filesystem::path& path, std::string_view content
     return {};
 }
 
-// Where the daemons' user has to read a file that is root's.
-Outcome<> let_user_read(const Installation& installation, const std::filesystem::path& path) {
-    if (installation.user.empty() || ::geteuid() != 0) return {};
-    const passwd* user = ::getpwnam(installation.user.c_str());
-    if (user == nullptr) return Failure(EX_OSERR, "there is no user " + installation.user);
-    if (::chown(path.c_str(), 0, user->pw_gid) != 0) return cannot("give away", path);
+settings::Settings users_in(const Installation& installation) {
+    settings::Settings settings;
+    settings.user = installation.user;
+    return settings;
+}
+
+// Whether root sets up what others will own.
+bool for_others(const Installation& installation) {
+    return !installation.user.empty() && ::geteuid() == 0;
+}
+
+// nullopt: whoever runs init.
+Outcome<std::optional<runtime::Users>> users_for(const Installation& installation) {
+    if (!for_others(installation)) return std::optional<runtime::Users>();
+    auto users = runtime::users_of(users_in(installation));
+    if (!users) return Failure(EX_OSERR, users.error().what);
+    return *users;
+}
+
+// Where the daemons' group has to read a file that is root's.
+Outcome<> let_daemons_read(const Installation& installation, const std::filesystem::path& path) {
+    TRY(users, users_for(installation));
+    if (users && ::chown(path.c_str(), 0, users->common) != 0) return cannot("give away", path);
+    return {};
+}
+
+// Older versions gave all away at the very end, so an interrupted init left it to root: nobody else can have
+// put links there. The folder itself goes last, which opens it to its owner.
+Outcome<> give_away(const std::filesystem::path& data_dir, const runtime::Users& users) {
+    struct stat status {};
+    if (::lstat(data_dir.c_str(), &status) != 0) return cannot("look at", data_dir);
+    if (!S_ISDIR(status.st_mode))
+        return Failure(EX_CANTCREAT, data_dir.string() + " is no folder: move it away, then run init again");
+    if (status.st_uid == users.owner) return {};
+    if (status.st_uid != 0)
+        return Failure(EX_CANTCREAT, data_dir.string() + " belongs to user " + std::to_string(status.st_uid) +
+                                         ": move it away, or `chown -Rh` it to who should own it");
+    if (::chmod(data_dir.c_str(), kPrivate) != 0) return cannot("close", data_dir);
+    const auto give = [&](const std::filesystem::path& path) {
+        return ::lchown(path.c_str(), users.owner, users.common) == 0;
+    };
+    std::error_code error;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(data_dir, error)) {
+        if (!give(entry.path())) return cannot("give away", entry.path());
+    }
+    if (!give(data_dir)) return cannot("give away", data_dir);
     return {};
 }
 
@@ -145,24 +187,72 @@ Outcome<> check_not_set_up(const Installation& installation) {
             installation.data_dir.string() + " away first");
 }
 
-Outcome<> make_user(const Installation& installation) {
-    if (installation.user.empty() || ::getpwnam(installation.user.c_str()) != nullptr) return {};
-    if (::geteuid() != 0)
-        return Failure(EX_NOPERM, "only root can make the user " + installation.user + ": try with sudo");
-    const int code = run_program("/usr/sbin/useradd",
-                                 {"--system", "--user-group", "--home-dir", installation.data_dir.string(),
-                                  "--no-create-home", "--shell", "/usr/sbin/nologin", installation.user});
-    if (code != 0)
-        return Failure(EX_OSERR, "the user " + installation.user +
-                                     " could not be made with useradd: make it, then run init again");
-    return {};
+Outcome<> make_users(const runtime::UserNames& users, const std::filesystem::path& home) {
+    const auto make = [&](const std::string& user, const std::vector<std::string>& more) -> Outcome<> {
+        if (::getpwnam(user.c_str()) != nullptr) return {};
+        if (::geteuid() != 0)
+            return Failure(EX_NOPERM, "only root can make the user " + user + ": try with sudo");
+        std::vector<std::string> arguments = {"--system",         "--user-group",     "--home-dir",
+                                              home.string(),      "--no-create-home", "--shell",
+                                              "/usr/sbin/nologin"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        arguments.push_back(user);
+        if (run_program("/usr/sbin/useradd", arguments) == 0) return {};
+        return Failure(EX_OSERR,
+                       "the user " + user + " could not be made with useradd: make it, then run this again");
+    };
+    if (users.owner.empty()) return {};
+    TRY_VOID(make(users.owner, {}));
+    TRY_VOID(make(users.imapd, {"--groups", users.owner}));
+    return make(users.smtpd, {"--groups", users.owner});
 }
 
 Outcome<> make_folders(const Installation& installation) {
     TRY_VOID(make_folder(installation.config_file.parent_path(), kPublic));
     TRY_VOID(make_folder(installation.certificate.parent_path(), kPublic));
     TRY_VOID(make_folder(installation.data_dir, kPrivate));
-    for (const char* name : kDataFolders) TRY_VOID(make_folder(installation.data_dir / name, kPrivate));
+    TRY(users, users_for(installation));
+    return users ? give_away(installation.data_dir, *users) : Outcome<>();
+}
+
+Outcome<> as_owner(const Installation& installation, const std::function<Outcome<>()>& work) {
+    if (!for_others(installation)) return work();
+    const auto identity = runtime::identity_of(users_in(installation), runtime::Role::deliver);
+    if (!identity) return Failure(EX_OSERR, identity.error().what);
+    return run_as(**identity, work);
+}
+
+Outcome<> lay_out_data(const Installation& installation) {
+    ::umask(0027);
+    std::optional<runtime::Users> users;
+    if (!installation.user.empty()) {
+        const auto known = runtime::users_of(users_in(installation));
+        if (known && *known && (*known)->owner == ::geteuid()) users = **known;
+    }
+    TRY_VOID(runtime::arrange_data_folder(installation.data_dir, users));
+    return {};
+}
+
+Outcome<> check_readable(const Installation& installation) {
+    if (!for_others(installation)) return {};
+    for (const auto role : {runtime::Role::imapd, runtime::Role::smtpd}) {
+        const auto identity = runtime::identity_of(users_in(installation), role);
+        if (!identity) return Failure(EX_OSERR, identity.error().what);
+        const char* const name = role == runtime::Role::imapd ? "imapd" : "smtpd";
+        TRY_VOID(run_as(**identity, [&]() -> Outcome<> {
+            for (const auto& file : {installation.certificate, installation.key}) {
+                const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+                if (opened) continue;
+                return Failure(
+                    EX_NOPERM,
+                    installation.user + '-' + name + ", the user of " + name + ", cannot read " +
+                        file.string() + " (" + std::strerror(errno) + "): `chgrp " + installation.user + ' ' +
+                        file.string() + "; chmod 640 " + file.string() +
+                        "` lets the daemons read it, `chmod 755` lets them into the folders above");
+            }
+            return {};
+        }));
+    }
     return {};
 }
 
@@ -178,7 +268,7 @@ Outcome<> make_certificates(const Installation& installation) {
     }
     TRY(made, make_self_signed({hostname}));
     TRY_VOID(write_file(installation.key, made.key_pem.reveal(), kKeyMode));
-    TRY_VOID(let_user_read(installation, installation.key));
+    TRY_VOID(let_daemons_read(installation, installation.key));
     return write_file(installation.certificate, made.pem, 0644);
 }
 
@@ -201,21 +291,6 @@ Outcome<> write_settings(const Installation& installation) {
     if (!readable)
         return Failure(EX_SOFTWARE, "the new configuration does not read:\n" + readable.error().to_string());
     return write_file(installation.config_file, out, 0644);
-}
-
-Outcome<> give_to_user(const Installation& installation) {
-    if (installation.user.empty() || ::geteuid() != 0) return {};
-    const passwd* user = ::getpwnam(installation.user.c_str());
-    if (user == nullptr) return Failure(EX_OSERR, "there is no user " + installation.user);
-    const auto give = [&](const std::filesystem::path& path) {
-        return ::lchown(path.c_str(), user->pw_uid, user->pw_gid) == 0;
-    };
-    if (!give(installation.data_dir)) return cannot("give away", installation.data_dir);
-    std::error_code error;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(installation.data_dir, error)) {
-        if (!give(entry.path())) return cannot("give away", entry.path());
-    }
-    return {};
 }
 
 }  // namespace mailstead::admin

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "admin/failure.h"
 #include "common/address/domain.h"
+#include "common/runtime/identity.h"
 
 namespace mailstead::admin {
 
@@ -33,12 +35,19 @@ struct Installation {
 
 // EX_CANTCREAT, with advice, when there is a configuration already.
 Outcome<> check_not_set_up(const Installation& installation);
-// Makes the system user if there is none.
-Outcome<> make_user(const Installation& installation);
+// Makes the system users that are missing, each with its group, and imapd's and smtpd's members of the
+// owner's.
+Outcome<> make_users(const runtime::UserNames& users, const std::filesystem::path& home);
+// Modes and owners are set here, whatever the umask. What lies below the data folder is for lay_out_data().
 Outcome<> make_folders(const Installation& installation);
 Outcome<> make_certificates(const Installation& installation);
+// An error in words when a daemon's user cannot read what it has to: the certificate and its key.
+Outcome<> check_readable(const Installation& installation);
 Outcome<> write_settings(const Installation& installation);
-// Everything below the data folder to the user.
-Outcome<> give_to_user(const Installation& installation);
+
+// `work` with the rights of who owns the data: in a process of its own if root sets up a user's.
+Outcome<> as_owner(const Installation& installation, const std::function<Outcome<>()>& work);
+// For as_owner(): the folders below the data folder.
+Outcome<> lay_out_data(const Installation& installation);
 
 }  // namespace mailstead::admin

@@ -1,6 +1,7 @@
 #include "admin/process.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -51,6 +52,41 @@ int run_program(const std::filesystem::path& program, const std::vector<std::str
         if (errno != EINTR) return 127;
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 127;
+}
+
+Outcome<> run_as(const runtime::Identity& identity, const std::function<Outcome<>()>& work) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return Failure(EX_OSERR, std::string("pipe: ") + std::strerror(errno));
+    const FileDescriptor read_end(ends[0]);
+    FileDescriptor write_end(ends[1]);
+    std::fflush(nullptr);  // or the child says it again
+    const pid_t pid = ::fork();
+    if (pid < 0) return Failure(EX_OSERR, std::string("fork: ") + std::strerror(errno));
+    if (pid == 0) {
+        Outcome<> done;
+        if (const auto became = runtime::become(identity); !became)
+            done = Failure(EX_OSERR, became.error().what);
+        else
+            done = work();
+        std::fflush(stdout);
+        if (done) ::_exit(EX_OK);
+        const std::string& why = done.error().text;
+        static_cast<void>(!::write(write_end.get(), why.data(), why.size()));
+        ::_exit(done.error().exit_code);
+    }
+    write_end.reset();
+    std::string why;
+    char bytes[1024];
+    ssize_t count = 0;
+    while ((count = ::read(read_end.get(), bytes, sizeof bytes)) > 0 || (count < 0 && errno == EINTR))
+        if (count > 0) why.append(bytes, static_cast<std::size_t>(count));
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) return Failure(EX_OSERR, std::string("waitpid: ") + std::strerror(errno));
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EX_OK) return {};
+    return Failure(WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE,
+                   why.empty() ? std::string("a process ended badly") : why);
 }
 
 Result<Child> spawn_daemon(const std::filesystem::path& program, const std::vector<std::string>& arguments) {

@@ -1,8 +1,16 @@
 #include "admin/workspace.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/backup/format.h"
+#include "common/base/open_file.h"
 #include "common/base/text.h"
+#include "common/runtime/identity.h"
 #include "common/settings/units.h"
 
 namespace mailstead::admin {
@@ -24,24 +32,85 @@ Outcome<> check_access(const std::filesystem::path& folder) {
     return {};
 }
 
+// Whoever may write into a folder on the way to the data could put another one in its place. In a sticky one
+// (/tmp) only the owner of what lies there can.
+Outcome<> check_way(const std::filesystem::path& data_dir) {
+    for (std::filesystem::path folder = data_dir.parent_path();; folder = folder.parent_path()) {
+        struct stat status {};
+        if (::lstat(folder.c_str(), &status) != 0)
+            return Failure(EX_OSERR, "cannot look at " + folder.string());
+        const bool group_writes = (status.st_mode & S_IWGRP) != 0 && status.st_gid != 0;
+        const bool others_write =
+            (group_writes || (status.st_mode & S_IWOTH) != 0) && (status.st_mode & S_ISVTX) == 0;
+        if (others_write)
+            return Failure(EX_NOPERM, folder.string() +
+                                          " may be written to by others than its owner, so that they "
+                                          "could exchange " +
+                                          data_dir.string() + ": `chmod go-w " + folder.string() +
+                                          "`, or run this as the owner of the data");
+        if (folder == folder.parent_path()) return {};
+    }
+}
+
+void warn_of_restoring(std::string_view what) {
+    std::fprintf(stderr, "mailstead: warning: %s\n", std::string(what).c_str());
+}
+
 }  // namespace
 
 Outcome<settings::Settings> load_settings(const Arguments& arguments) {
-    auto settings = settings::load(arguments.settings_file);
-    if (!settings) return Failure(settings.error());
-    return *std::move(settings);
+    if (!arguments.settings) {
+        auto settings = settings::load(arguments.settings_file);
+        if (!settings) return Failure(settings.error());
+        arguments.settings = std::make_shared<const settings::Settings>(*std::move(settings));
+    }
+    return *arguments.settings;
+}
+
+Outcome<> act_as_owner(const Arguments& arguments) {
+    if (::geteuid() != 0) return {};
+    const auto settings = load_settings(arguments);
+    if (!settings) return {};
+    return act_as_owner(*settings);
+}
+
+Outcome<> act_as_owner(const settings::Settings& settings) {
+    if (::geteuid() != 0) return {};
+    const std::filesystem::path& data = settings.data_dir;
+    const FileDescriptor folder = open_without_links(AT_FDCWD, data.string(), O_PATH | O_DIRECTORY);
+    struct stat status {};
+    if (!folder) {
+        if (errno == ENOENT) return {};
+        return Failure(EX_OSERR, data.string() + " cannot be opened as a folder: " + std::strerror(errno));
+    }
+    if (::fstat(folder.get(), &status) != 0) return Failure(EX_OSERR, "cannot look at " + data.string());
+    if (status.st_uid == 0) return {};
+    TRY_VOID(check_way(data));
+    runtime::Identity identity{status.st_uid, status.st_gid, {}};
+    // Files are made in the group that imapd reads by.
+    if (const auto known = runtime::identity_of(settings, runtime::Role::deliver);
+        known && *known && (*known)->uid == status.st_uid)
+        identity = **known;
+    TRY_VOID(runtime::become(identity));
+    ::umask(0027);
+    return {};
 }
 
 Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings& settings) {
     TRY_VOID(check_access(settings.data_dir / "directory"));
-    TRY(editor, directory::edit_directory(settings.data_dir));
+    const auto format = backup::format_of(settings.data_dir);
+    if (format && format->value_or(0) > backup::kFormat)
+        return Failure(EX_CONFIG, settings.data_dir.string() + " is of format " + std::to_string(**format) +
+                                      ", and this program knows formats up to " +
+                                      std::to_string(backup::kFormat) + ": install the newer Mailstead");
+    TRY(editor, directory::edit_directory(settings.data_dir, warn_of_restoring));
     return editor;
 }
 
 Outcome<std::unique_ptr<directory::CredentialsEditor>> open_credentials_editor(
     const settings::Settings& settings) {
     TRY_VOID(check_access(settings.data_dir / "credentials"));
-    TRY(editor, directory::edit_credentials(settings.data_dir));
+    TRY(editor, directory::edit_credentials(settings.data_dir, warn_of_restoring));
     return editor;
 }
 

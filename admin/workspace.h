@@ -13,7 +13,15 @@
 
 namespace mailstead::admin {
 
+// Reads the file once for each command.
 Outcome<settings::Settings> load_settings(const Arguments& arguments);
+
+// If root runs this, becomes the owner of the data folder, for good: nothing that root alone may do can then
+// be had by putting a link or a file of one's own below it. With a wrong configuration, or before there is a
+// data folder, nothing changes: the command itself finds the words. An error: the folder is a link, or others
+// than root and its owner may write where it lies.
+Outcome<> act_as_owner(const Arguments& arguments);
+Outcome<> act_as_owner(const settings::Settings& settings);
 
 // Opened for writing, as only this program does; readers in the daemons see each change at once.
 Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings& settings);

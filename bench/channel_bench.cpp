@@ -46,7 +46,8 @@ void round_trips(benchmark::State& state) {
     net::IoThreads server_threads(1);
     ipc::ServerOptions options;
     options.program = "bench";
-    ipc::Server server(server_threads, *net::bind_unix(path, 0600), options, &answer);
+    options.role = ipc::Role::imapd;
+    ipc::Server server(server_threads, *net::bind_unix(path, 0600), std::move(options), &answer);
     server.start();
     server_threads.start();
     boost::asio::io_context context(1);

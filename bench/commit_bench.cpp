@@ -1,7 +1,8 @@
 // What a durable commit costs: one message of 10 KiB with an index entry of 1 KiB for one account and a line
 // of 200 bytes in the ledger.
 //   commit_bench [FOLDER [SECONDS]]      the folder must lie on the disk to be measured
-// Prints the time of one flush of the journal's kind beside it, since that is the bound.
+// Prints the time of one flush of the journal's kind beside it, since that is the bound, and what recovery
+// takes.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -9,6 +10,8 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
+#include <future>
+#include <memory>
 #include <string>
 #include <sys/uio.h>
 #include <thread>
@@ -137,6 +140,45 @@ void run(Engine& engine, const std::filesystem::path& spool, int submitters, dou
         static_cast<unsigned long long>(failed.load()));
 }
 
+// What a start costs after a kill: the journal as long as it may become before a checkpoint is begun.
+void measure_recovery(const std::filesystem::path& folder, EngineOptions options) {
+    const std::filesystem::path killed = folder.string() + "-killed";
+    std::filesystem::remove_all(folder);
+    std::filesystem::remove_all(killed);
+    options.checkpoint_idle = std::chrono::hours(1);
+    Logs logs;
+    {
+        Engine engine(options);
+        engine.add("account", logs);
+        engine.add("ledger", logs);
+        if (!engine.start()) return;
+        const std::string bytes = message(0);
+        for (int n = 0; engine.status().journal_bytes < options.segment_size / 2 - (1u << 20); ++n) {
+            std::vector<std::future<void>> answers;
+            for (int at_once = 0; at_once < 32; ++at_once) {
+                auto answer = std::make_shared<std::promise<void>>();
+                answers.push_back(answer->get_future());
+                engine.submit(delivery(folder / "spool", bytes, (32 * n + at_once) % kAccounts + 1),
+                              [answer](Outcome) { answer->set_value(); });
+            }
+            for (auto& answer : answers) answer.wait();
+        }
+        std::filesystem::copy(folder, killed, std::filesystem::copy_options::recursive);
+    }
+    options.root = killed;
+    Engine engine(options);
+    engine.add("account", logs);
+    engine.add("ledger", logs);
+    const auto begin = Clock::now();
+    const auto report = engine.start();
+    const std::chrono::duration<double, std::milli> took = Clock::now() - begin;
+    if (report)
+        std::printf("recovery: %zu batches, %zu changes of %d accounts in %.0f ms\n", report->batches_found,
+                    report->changes_applied, kAccounts, took.count());
+    engine.stop();
+    std::filesystem::remove_all(killed);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -161,5 +203,6 @@ int main(int argc, char** argv) {
         engine.submit_and_wait(delivery(folder / "spool", message(0), account));
     for (const int submitters : {1, 4, 32, 128}) run(engine, folder / "spool", submitters, seconds);
     engine.stop();
+    measure_recovery(folder, options);
     std::filesystem::remove_all(folder);
 }

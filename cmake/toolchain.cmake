@@ -13,8 +13,14 @@ endif()
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 add_compile_options(-fstack-protector-strong)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  add_compile_definitions(_FORTIFY_SOURCE=2)
-  add_link_options(-Wl,-z,relro,-z,now)
+  # What the compiler can do for a program that strangers talk to. CMAKE_POSITION_INDEPENDENT_CODE makes the code movable, -pie the
+  # programs.
+  add_compile_definitions(_FORTIFY_SOURCE=3 _GLIBCXX_ASSERTIONS)
+  add_compile_options(-fstack-clash-protection)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|i.86)$")
+    add_compile_options(-fcf-protection=full)
+  endif()
+  add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code)
 endif()
 # g++ 12 warns of overlapping copies inside std::string that cannot happen (GCC bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

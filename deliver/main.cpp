@@ -1,8 +1,8 @@
 // mailstead-deliver: the only writer. Mailboxes, queue and ledger; the proofs of logins; mail to other
 // servers.
-#include "common/ipc/roles.h"
 #include "common/runtime/daemon.h"
-#include "common/runtime/ownership.h"
+#include "common/runtime/data_folder.h"
+#include "deliver/plan.h"
 #include "deliver/service.h"
 
 namespace mailstead::deliver {
@@ -15,31 +15,20 @@ public:
     Result<runtime::Plan> configure(const std::string& settings_file) override {
         TRY(loaded, runtime::load_settings(settings_file));
         settings_ = std::move(loaded);
-        runtime::Plan plan = runtime::plan_of(settings_);
-        plan.lock = runtime::owner_lock(settings_.data_dir);
-        plan.folders = {settings_.data_dir / "run"};
-        for (const ipc::Role role : ipc::kRoles) {
-            plan.folders.push_back(ipc::run_folder(settings_.data_dir, role));
-            plan.unix_sockets.push_back({.path = ipc::socket_path(settings_.data_dir, role), .mode = 0600});
-        }
-        plan.sandbox.internet = true;  // other people's servers, the DNS
-        plan.sandbox.links_files = true;
-        plan.sandbox.paths = {
-            {.path = settings_.data_dir, .access = runtime::Access::write},
-            {.path = "/proc/self/fd", .access = runtime::Access::read},  // to link unnamed files
-            {.path = "/proc/sys/kernel/random", .access = runtime::Access::read},
-            {.path = "/etc", .access = runtime::Access::read},
-            {.path = "/usr", .access = runtime::Access::read}};  // trusted roots, character sets
-        add_readable(plan, settings_.relay.ca_file);
-        if (settings_.relay.smarthost) add_readable(plan, settings_.relay.smarthost->password_file);
-        for (const settings::Route& route : settings_.relay.routes) {
-            if (route.smarthost) add_readable(plan, route.smarthost->password_file);
-        }
-        return plan;
+        TRY(users, users_of(settings_));
+        users_ = users;
+        return plan_of(settings_, users_);
+    }
+
+    Result<void> settle() override {
+        // `mailstead init` makes it: a data folder without one is none of ours.
+        if (!std::filesystem::exists(settings_.data_dir / "directory"))
+            return permanent_error("there is no directory in " + settings_.data_dir.string());
+        return runtime::arrange_data_folder(settings_.data_dir, users_);
     }
 
     Result<void> open() override {
-        service_ = std::make_unique<Service>(settings_);
+        service_ = std::make_unique<Service>(settings_, users_);
         return service_->open();
     }
     Result<void> start(net::IoThreads& threads, runtime::Sockets sockets) override {
@@ -51,11 +40,8 @@ public:
     void close() override { service_->close(); }
 
 private:
-    static void add_readable(runtime::Plan& plan, const std::filesystem::path& file) {
-        if (!file.empty()) plan.sandbox.paths.push_back({.path = file, .access = runtime::Access::read});
-    }
-
     settings::Settings settings_;
+    std::optional<runtime::Users> users_;
     std::unique_ptr<Service> service_;
 };
 

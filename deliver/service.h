@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/net/io_threads.h"
@@ -12,7 +13,8 @@ namespace mailstead::deliver {
 
 class Service {
 public:
-    explicit Service(const settings::Settings& settings);
+    // `users`: who may connect besides deliver's own user and root; nullopt: nobody.
+    Service(const settings::Settings& settings, const std::optional<runtime::Users>& users);
     ~Service();
 
     // Before the sandbox: folders, directory, credentials.

@@ -44,7 +44,8 @@ std::vector<Packet> cut_in_two(const std::vector<Packet>& packets, std::size_t c
 // Thousands of accounts are made and thrown away: they need not meet a disk, nor fill the log.
 bool prepare() {
     if (std::filesystem::is_directory("/dev/shm")) ::setenv("TMPDIR", "/dev/shm", 0);
-    return log::open(log::Level::off, "", "fuzz").has_value();
+    log::set_level(log::Level::off, "fuzz");
+    return true;
 }
 
 }  // namespace

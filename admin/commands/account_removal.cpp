@@ -1,25 +1,28 @@
 #include "admin/commands/account_removal.h"
 
 #include <algorithm>
+#include <ctime>
 #include <optional>
 
 #include "admin/deliver_link.h"
 #include "admin/output.h"
+#include "admin/progress.h"
 #include "admin/workspace.h"
 #include "common/base/text.h"
 #include "common/settings/units.h"
+#include "common/store/deleted.h"
 
 namespace mailstead::admin {
 namespace {
 
+using directory::Account;
 using directory::RemovedAccount;
 
-constexpr Seconds kKeepDeleted = std::chrono::days(7);
 constexpr std::uint64_t kLongestKept = 100 * 366 * 86'400ull;  // seconds; what a date still holds
 
 // When mail is deleted that --delete-mail was said of.
-Outcome<Time> deletion_time(const Arguments& arguments) {
-    if (!arguments.has("--after")) return now() + kKeepDeleted;
+Outcome<Time> deletion_time(const settings::Settings& settings, const Arguments& arguments) {
+    if (!arguments.has("--after")) return now() + settings.limits.keep_deleted;
     const auto seconds = settings::parse_duration(arguments.one("--after"));
     if (!seconds || *seconds > kLongestKept)
         return Failure(EX_DATAERR, "\"" + text::quote_for_log(arguments.one("--after")) +
@@ -76,17 +79,18 @@ Outcome<> run_account_remove(const Arguments& arguments) {
     const bool deletes = arguments.has("--delete-mail");
     if (arguments.has("--after") && !deletes) return Failure(EX_USAGE, "--after belongs to --delete-mail");
     std::optional<Time> delete_at;
+    TRY(settings, load_settings(arguments));
     if (deletes) {
-        TRY(at, deletion_time(arguments));
+        TRY(at, deletion_time(settings, arguments));
         delete_at = at;
     }
-    TRY(settings, load_settings(arguments));
     TRY(editor, open_editor(settings));
     auto account = find_account(*editor, arguments.one("ADDRESS"));
     if (account) {
         TRY(dangling, editor->remove_account(account->id, delete_at));
         print("Removed " + account->login.unicode() + " (account " + std::to_string(account->id.value) +
               ")\n");
+        end_revoked_sessions(settings, account->id);
         for (const std::string& what : dangling)
             print("It still leads to the removed account: " + what + '\n');
         end_revoked_sessions(settings, account->id);
@@ -102,6 +106,80 @@ Outcome<> run_account_remove(const Arguments& arguments) {
     return tell_of_mail(settings, *editor, removed->account.id, delete_at);
 }
 
+namespace {
+
+// `2026-12-01`, `2026-12-01T03:00`, `2026-12-01T03:00:00`, in UTC; or how long ago: `3 hours`.
+Outcome<Time> point_in_time(const std::string& text) {
+    if (const auto ago = settings::parse_duration(text); ago && *ago <= kLongestKept)
+        return now() - Seconds(*ago);
+    std::tm parts{};
+    for (const char* form : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
+        parts = {};
+        const char* end = ::strptime(text.c_str(), form, &parts);
+        if (end != nullptr && (*end == '\0' || std::string_view(end) == "Z"))
+            return Time(Seconds(::timegm(&parts)));
+    }
+    return Failure(EX_DATAERR,
+                   "\"" + text::quote_for_log(text) +
+                       "\" is no time: write 2026-12-01, 2026-12-01T03:00 (UTC), or 3 hours (ago)");
+}
+
+Outcome<> list_deleted_messages(const settings::Settings& settings, const ipc::UndeleteMessages& what,
+                                Format format) {
+    store::DeletedFilter filter;
+    if (!what.mailbox.empty()) filter.mailbox = what.mailbox;
+    filter.since = what.since;
+    filter.before = what.before;
+    std::vector<std::vector<Cell>> rows;
+    for (const store::DeletedMessage& message :
+         store::list_deleted(settings.data_dir, what.account, filter)) {
+        const auto summary = store::summary_of_deleted(settings.data_dir, what.account, message);
+        rows.push_back({to_rfc3339(message.deleted_at), message.mailbox,
+                        summary ? Cell(summary->from) : Cell(), summary ? Cell(summary->subject) : Cell(),
+                        message.size});
+    }
+    print_rows({"deleted", "mailbox", "from", "subject", "size"}, rows, format,
+               "nothing that was deleted is kept");
+    return {};
+}
+
+// What the account expunged; the account itself is there.
+Outcome<> undelete_mail(const settings::Settings& settings, const Account& account,
+                        const Arguments& arguments, Format format) {
+    ipc::UndeleteMessages what;
+    what.account = account.id;
+    what.mailbox = arguments.one("--mailbox");
+    what.before = now() + std::chrono::days(1);
+    if (arguments.has("--since")) {
+        TRY(since, point_in_time(arguments.one("--since")));
+        what.since = since;
+    }
+    if (arguments.has("--before")) {
+        TRY(before, point_in_time(arguments.one("--before")));
+        what.before = before;
+    }
+    if (arguments.has("--list")) return list_deleted_messages(settings, what, format);
+    std::uint64_t messages = 0;
+    std::uint64_t missing = 0;
+    {
+        ProgressLine line("undelete");
+        while (true) {
+            TRY(answer, undelete_messages(settings, what));
+            messages += answer.messages;
+            missing = answer.missing;
+            line.show(messages, 0, 0);
+            if (answer.messages == 0) break;
+            if (ProgressLine::was_interrupted())
+                return Failure(EX_TEMPFAIL, "interrupted: the same command gives back the rest");
+        }
+    }
+    print_record({{"address", account.login.unicode()}, {"messages", messages}, {"not_readable", missing}},
+                 format);
+    return {};
+}
+
+}  // namespace
+
 Outcome<> run_account_undelete(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
     std::optional<Address> address;
@@ -109,7 +187,15 @@ Outcome<> run_account_undelete(const Arguments& arguments) {
         TRY(parsed, parse_address(arguments.one("--as")));
         address = std::move(parsed);
     }
+    TRY(format, format_of(arguments));
     TRY(editor, open_editor(settings));
+    if (const auto there = editor->find_by_login(arguments.one("ADDRESS")); there && *there && !address)
+        return undelete_mail(settings, **there, arguments, format);
+    for (const char* option : {"--list", "--mailbox", "--since", "--before"}) {
+        if (arguments.has(option))
+            return Failure(EX_NOUSER, "there is no account " + text::quote_for_log(arguments.one("ADDRESS")) +
+                                          "; `mailstead account list` shows all");
+    }
     TRY(removed, find_removed(*editor, arguments.one("ADDRESS")));
     TRY(account, editor->undelete_account(removed.account.id, address));
     print(account.login.unicode() + " (account " + std::to_string(account.id.value) +

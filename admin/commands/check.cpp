@@ -203,15 +203,18 @@ CommandGroup check_commands() {
             {{"check spf",
               "SPF: may this client send for this sender?",
               {ip, helo, mail_from, dns, kFormat},
-              &run_spf},
+              &run_spf,
+              As::caller},
              {"check dkim",
               "DKIM: do the signatures of the message on standard input hold?",
               {dns, kFormat},
-              &run_dkim},
+              &run_dkim,
+              As::caller},
              {"check dmarc",
               "DMARC: does the author's domain stand behind the message on standard input?",
               {ip, helo, mail_from, dns, kFormat},
-              &run_dmarc}}};
+              &run_dmarc,
+              As::caller}}};
 }
 
 }  // namespace mailstead::admin

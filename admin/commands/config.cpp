@@ -21,11 +21,14 @@ Outcome<> run_describe(const Arguments&) {
 }  // namespace
 
 CommandGroup config_commands() {
-    return {
-        "config",
-        "The configuration file",
-        {{"config check", "Look for errors in the file and in what it names", {}, &run_check},
-         {"config describe", "Print a file with every key, explained, at its default", {}, &run_describe}}};
+    return {"config",
+            "The configuration file",
+            {{"config check", "Look for errors in the file and in what it names", {}, &run_check, As::caller},
+             {"config describe",
+              "Print a file with every key, explained, at its default",
+              {},
+              &run_describe,
+              As::caller}}};
 }
 
 }  // namespace mailstead::admin

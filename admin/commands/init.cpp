@@ -87,22 +87,29 @@ std::string next_steps(const Installation& installation) {
 }
 
 Outcome<> lay_out(const Installation& installation) {
-    TRY_VOID(make_user(installation));
+    settings::Settings settings;
+    settings.user = installation.user;
+    TRY_VOID(make_users(runtime::user_names(settings), installation.data_dir));
     TRY_VOID(make_folders(installation));
-    return make_certificates(installation);
+    TRY_VOID(make_certificates(installation));
+    return check_readable(installation);
 }
 
 Outcome<> fill(const Installation& installation, const Address& address, const Secret& password) {
+    TRY_VOID(lay_out_data(installation));
     TRY(editor, directory::edit_directory(installation.data_dir));
     TRY(credentials, directory::edit_credentials(installation.data_dir));
     TRY(account, add_first_account(*editor, address));
     TRY_VOID(credentials->set_password(account, password));
     TRY_VOID(add_first_key(*credentials, address.domain()));
-    TRY_VOID(give_to_user(installation));
-    TRY_VOID(write_settings(installation));
+    return {};
+}
 
+Outcome<> say_what_is_next(const Installation& installation, const Address& address) {
     const auto settings = settings::load(installation.config_file);
     if (!settings) return Failure(settings.error());
+    TRY_VOID(act_as_owner(*settings));
+    TRY(credentials, open_credentials_editor(*settings));
     TRY(records, records_of(*settings, *credentials, address.domain()));
     print("Mailstead is set up: " + installation.config_file.string() + "\n\n");
     print("DNS records to publish for " + address.domain().unicode() +
@@ -120,7 +127,9 @@ Outcome<> run_init(const Arguments& arguments) {
     TRY_VOID(check_not_set_up(installation));
     TRY(password, read_new_password(arguments, address.unicode()));
     TRY_VOID(lay_out(installation));
-    return fill(installation, address, password);
+    TRY_VOID(as_owner(installation, [&] { return fill(installation, address, password); }));
+    TRY_VOID(write_settings(installation));
+    return say_what_is_next(installation, address);
 }
 
 }  // namespace
@@ -138,7 +147,8 @@ CommandGroup init_commands() {
                {"--local", Takes::flag,
                 "For trying it out: high ports on 127.0.0.1, a private certification authority"},
                kPasswordStdin},
-              &run_init}}};
+              &run_init,
+              As::caller}}};
 }
 
 }  // namespace mailstead::admin

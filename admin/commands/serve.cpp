@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <unistd.h>
 
+#include "admin/installation.h"
 #include "admin/process.h"
 #include "admin/supervisor.h"
 #include "admin/workspace.h"
@@ -38,6 +39,8 @@ Outcome<> check_nobody_serves(const std::filesystem::path& data_dir) {
 
 Outcome<> run_serve(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
+    // One user for each daemon is new: who comes from an older version has only the first.
+    if (::geteuid() == 0) TRY_VOID(make_users(runtime::user_names(settings), settings.data_dir));
     const auto problems = settings::check_surroundings(settings, arguments.settings_file);
     if (!problems.empty()) return Failure(settings::Problems{problems});
     TRY_VOID(check_nobody_serves(settings.data_dir));
@@ -59,10 +62,13 @@ Outcome<> run_serve(const Arguments& arguments) {
 }  // namespace
 
 CommandGroup serve_commands() {
-    return {
-        "",
-        "",
-        {{"serve", "Run all daemons in the foreground; prints `ready` when mail can come", {}, &run_serve}}};
+    return {"",
+            "",
+            {{"serve",
+              "Run all daemons in the foreground; prints `ready` when mail can come",
+              {},
+              &run_serve,
+              As::caller}}};
 }
 
 }  // namespace mailstead::admin

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,17 +24,27 @@ struct ParseError {
 // A failure outside parsing: a file, a socket, a database. Whoever holds mail answers 4xx or NO in either
 // case.
 enum class Retry { later_may_help, is_useless };
+// What kind of failure it is, for those who act on that; the text is for people.
+enum class Fault : std::uint8_t {
+    none,       // nothing that anyone acts on
+    disk_full,  // no room for this; small changes may still pass
+    set_aside,  // the account (or queue, ledger, ...) is out of service until it is rebuilt
+    damaged,    // what lies on disk is not what was written there
+    busy,       // too much waits already, or a recovery is under way
+};
 struct Error {
     Error() = default;
-    Error(std::string why, Retry trying) : what(std::move(why)), retry(trying) {}
+    Error(std::string why, Retry trying, Fault kind = Fault::none)
+        : what(std::move(why)), retry(trying), fault(kind) {}
     std::string what;
     Retry retry = Retry::later_may_help;
+    Fault fault = Fault::none;
 };
-inline Error transient_error(std::string what) {
-    return Error(std::move(what), Retry::later_may_help);
+inline Error transient_error(std::string what, Fault fault = Fault::none) {
+    return Error(std::move(what), Retry::later_may_help, fault);
 }
-inline Error permanent_error(std::string what) {
-    return Error(std::move(what), Retry::is_useless);
+inline Error permanent_error(std::string what, Fault fault = Fault::none) {
+    return Error(std::move(what), Retry::is_useless, fault);
 }
 
 [[noreturn]] void throw_exception_from_error(const ParseError& error, const boost::source_location& where);

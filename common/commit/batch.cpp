@@ -10,28 +10,12 @@ namespace {
 constexpr int kMostRepeats = 64;
 constexpr std::uint64_t kPageSize = 4096;
 
-bool is_link(const FileStep& step) {
-    return step.kind == FileStep::Kind::link_file || step.kind == FileStep::Kind::link_path;
-}
-
-std::vector<FileStep> after_steps(const std::vector<FileStep>& steps) {
-    std::vector<FileStep> after;
-    std::copy_if(steps.begin(), steps.end(), std::back_inserter(after),
-                 [](const FileStep& step) { return !is_link(step); });
-    return after;
+// LMDB says EIO for a write that came out short, too, as on a disk that has just become full.
+bool may_lack_space(const Error& error) {
+    return error.fault == Fault::disk_full || error.fault == Fault::damaged;
 }
 
 }  // namespace
-
-Result<std::vector<FileStep>> apply_owed(Holding& holding, kv::WriteTransaction& transaction) {
-    std::vector<FileStep> after;
-    for (const OwedChange& owed : holding.owed) {
-        ApplyContext context(owed.file_sizes, true);
-        TRY_VOID(holding.environment->apply(transaction, owed.payload, context));
-        for (FileStep& step : after_steps(context.steps())) after.push_back(std::move(step));
-    }
-    return after;
-}
 
 Result<void> Batch::apply(std::vector<std::unique_ptr<Waiting>> waiting, std::uint64_t least_number) {
     waiting_ = std::move(waiting);
@@ -49,7 +33,6 @@ Result<void> Batch::apply(std::vector<std::unique_ptr<Waiting>> waiting, std::ui
 Batch::Attempt Batch::apply_all(Result<void>& failure) {
     outcomes_.assign(waiting_.size(), {});
     applied_.clear();
-    owed_steps_.clear();
     wants_growth_ = nullptr;
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
         if (apply_transaction(i) == Attempt::done) continue;
@@ -137,12 +120,17 @@ bool Batch::apply_part(std::size_t transaction, std::size_t index, const Part& p
                        bool& left_writes) {
     Result<Holding*> found = holdings_.get(part.environment);
     if (!found) {
+        const bool may_do_without = found.error().fault == Fault::set_aside &&
+                                    holdings_.on_damage(part.environment) == OnDamage::begin_anew;
         outcome.result = found.error();
-        return false;
+        if (may_do_without) outcome.result = std::string();  // no reason to refuse the others
+        blame(part.environment, found.error());
+        return may_do_without;
     }
     Holding& holding = **found;
     if (Result<void> begun = begin(holding); !begun) {
         outcome.result = begun.error();
+        blame(part.environment, begun.error());
         return false;
     }
     const std::uint64_t before = holding.transaction->writes();
@@ -160,6 +148,7 @@ bool Batch::apply_part(std::size_t transaction, std::size_t index, const Part& p
     }
     if (!outcome.result) {
         left_writes = wrote;
+        blame(part.environment, outcome.result.error());
         return false;
     }
     const bool journaled = wrote || !context.steps().empty();
@@ -170,21 +159,16 @@ bool Batch::apply_part(std::size_t transaction, std::size_t index, const Part& p
 Result<void> Batch::begin(Holding& holding) {
     if (holding.transaction) return {};
     if (holding.env->is_broken())
-        return transient_error("the index of " + holding.key + " refuses writes until deliver starts anew");
+        return transient_error("the index of " + holding.key + " refuses writes after an error of its disk",
+                               Fault::damaged);
     TRY(transaction, holding.env->write());
     holding.transaction.emplace(std::move(transaction));
     open_.push_back(&holding);
-    if (holding.owed.empty()) return {};
-    auto owed = apply_owed(holding, *holding.transaction);
-    if (!owed) {
-        if (holding.transaction->wants_growth()) wants_growth_ = &holding;
-        holding.transaction->abort();
-        holding.transaction.reset();
-        open_.pop_back();
-        return owed.error();
-    }
-    owed_steps_.insert(owed_steps_.end(), owed->begin(), owed->end());
     return {};
+}
+
+void Batch::blame(const std::string& environment, const Error& why) {
+    if (why.fault == Fault::damaged) troubled_.emplace_back(environment, why);
 }
 
 Batch::Attempt Batch::stamp(Result<void>& failure) {
@@ -194,9 +178,6 @@ Batch::Attempt Batch::stamp(Result<void>& failure) {
     for (const AppliedPart& part : applied_) {
         if (part.journaled && (touched.empty() || touched.back() != part.holding))
             touched.push_back(part.holding);
-    }
-    for (Holding* holding : open_) {
-        if (!holding->owed.empty()) touched.push_back(holding);
     }
     std::sort(touched.begin(), touched.end());
     touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
@@ -251,7 +232,7 @@ Record Batch::record() const {
             }
             record.transactions.push_back(std::move(transaction));
         }
-        record.transactions.back().parts.push_back({entry->second, *part.payload, after_steps(part.steps)});
+        record.transactions.back().parts.push_back({entry->second, *part.payload, part.steps});
     }
     return record;
 }
@@ -280,7 +261,7 @@ Result<void> Batch::link_step(const AppliedPart& part, const FileStep& step) {
     const std::filesystem::path to = options_.root / step.to;
     if (step.kind == FileStep::Kind::link_file) {
         const PreparedFile& file = waiting_[part.transaction]->prepared[step.file];
-        TRY_VOID(name_file(files_, file.descriptor.get(), file.size, to));
+        TRY_VOID(name_file(files_, file.descriptor.get(), file.size, to, !file.staged.empty()));
         linked_.push_back(to);
         return {};
     }
@@ -298,14 +279,25 @@ Result<void> Batch::link_step(const AppliedPart& part, const FileStep& step) {
 void Batch::commit() {
     for (Holding* holding : open_) {
         Result<void> committed = holding->transaction->commit();
+        bool wants_growth = holding->transaction->wants_growth();
         holding->transaction.reset();
-        if (!committed) committed = commit_again(*holding);
-        if (!committed) {
-            owe(*holding, committed.error());
+        for (int attempt = 0; !committed && attempt < kMostRepeats; ++attempt) {
             holding->environment->after_undo();
+            if (wants_growth) {
+                if (!holding->env->grow()) break;
+            } else if (!may_lack_space(committed.error()) || !make_room_()) {
+                break;
+            }
+            committed = commit_again(*holding, wants_growth);
+        }
+        if (!committed) {
+            holding->environment->after_undo();
+            // What could not be written is not there; what is there is whole.
+            Error why = committed.error();
+            why.fault = Fault::none;
+            troubled_.emplace_back(holding->key, std::move(why));
             continue;
         }
-        holding->owed.clear();
         holding->last_batch = number_;
         ++holding->commits;
         const std::uint64_t grown = (holding->env->pages() - holding->pages_at_checkpoint) * kPageSize;
@@ -317,28 +309,19 @@ void Batch::commit() {
 }
 
 // The journal holds the batch: the environment must have it too.
-Result<void> Batch::commit_again(Holding& holding) {
-    holding.environment->after_undo();
-    TRY_VOID(holding.env->grow());
+Result<void> Batch::commit_again(Holding& holding, bool& wants_growth) {
     TRY(transaction, holding.env->write());
-    TRY_VOID(apply_owed(holding, transaction));
-    for (const AppliedPart& part : applied_) {
-        if (part.holding != &holding || !part.journaled) continue;
-        ApplyContext context(file_sizes(part.transaction), false);
-        TRY_VOID(holding.environment->apply(transaction, *part.payload, context));
-    }
-    TRY_VOID(write_stamp(*holding.env, transaction, number_));
-    return transaction.commit();
-}
-
-void Batch::owe(Holding& holding, const Error& why) {
-    for (AppliedPart& part : applied_) {
-        if (part.holding != &holding || !part.journaled) continue;
-        holding.owed.push_back({number_, *part.payload, file_sizes(part.transaction)});
-        part.steps.clear();  // renames and removals wait with the change
-        outcomes_[part.transaction][part.index].result =
-            transient_error("stored, but not yet visible: " + why.what);
-    }
+    const auto done = [&]() -> Result<void> {
+        for (const AppliedPart& part : applied_) {
+            if (part.holding != &holding || !part.journaled) continue;
+            ApplyContext context(file_sizes(part.transaction), false);
+            TRY_VOID(holding.environment->apply(transaction, *part.payload, context));
+        }
+        TRY_VOID(write_stamp(*holding.env, transaction, number_));
+        return transaction.commit();
+    }();
+    wants_growth = transaction.wants_growth();
+    return done;
 }
 
 void Batch::undo() {
@@ -351,9 +334,12 @@ void Batch::undo() {
 }
 
 std::string Batch::run_after_steps() {
-    std::string failures = commit::run_after_steps(files_, options_.root, owed_steps_);
-    for (const AppliedPart& part : applied_)
-        failures += commit::run_after_steps(files_, options_.root, part.steps);
+    const auto run = [this](const std::vector<FileStep>& steps) {
+        if (!holdings_.hold().is_active()) return commit::run_after_steps(files_, options_.root, steps);
+        return commit::run_after_steps(files_, options_.root, holdings_.hold().defer_removals(steps));
+    };
+    std::string failures;
+    for (const AppliedPart& part : applied_) failures += run(part.steps);
     return failures;
 }
 

@@ -1,8 +1,10 @@
 // Private to this folder: one batch on its way through apply, journal, links and commit.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/commit/file_steps.h"
@@ -14,8 +16,9 @@ namespace mailstead::commit {
 
 class Batch {
 public:
-    Batch(Holdings& holdings, FileLayer& files, const EngineOptions& options)
-        : holdings_(holdings), files_(files), options_(options) {}
+    // `make_room` gives a piece of space free and answers whether there was one.
+    Batch(Holdings& holdings, FileLayer& files, const EngineOptions& options, std::function<bool()> make_room)
+        : holdings_(holdings), files_(files), options_(options), make_room_(std::move(make_room)) {}
     ~Batch() { undo(); }
 
     // Applies the transactions, as batch number `least_number` or higher. Some at the end may be left over:
@@ -33,9 +36,11 @@ public:
     // Message files get their names. After an error none has.
     Result<void> link();
 
-    // Commits every environment. One that cannot owes the changes from now on, and their transactions get an
-    // error.
+    // Commits every environment. One that cannot is among the troubled; its changes are in the journal, and
+    // their answers stand.
     void commit();
+    // Environments that have to be set aside, and why.
+    std::vector<std::pair<std::string, Error>> take_troubled() { return std::move(troubled_); }
 
     // Whether an environment of the batch had so many commits, or grew so much, that a checkpoint is due.
     bool grew_much() const { return grew_much_; }
@@ -74,8 +79,8 @@ private:
     Result<void> link_step(const AppliedPart& part, const FileStep& step);
     Result<void> begin(Holding& holding);
     Attempt stamp(Result<void>& failure);
-    Result<void> commit_again(Holding& holding);
-    void owe(Holding& holding, const Error& why);
+    Result<void> commit_again(Holding& holding, bool& wants_growth);
+    void blame(const std::string& environment, const Error& why);
     std::vector<std::uint64_t> file_sizes(std::size_t transaction) const;
 
     Holdings& holdings_;
@@ -90,11 +95,9 @@ private:
     std::vector<Outcome> outcomes_;
     std::vector<AppliedPart> applied_;
     std::vector<Holding*> open_;  // holdings with a transaction of this batch
-    std::vector<FileStep> owed_steps_;
+    std::function<bool()> make_room_;
+    std::vector<std::pair<std::string, Error>> troubled_;
     std::vector<std::filesystem::path> linked_;
 };
-
-// Applies what the environment owes to an open transaction of it.
-Result<std::vector<FileStep>> apply_owed(Holding& holding, kv::WriteTransaction& transaction);
 
 }  // namespace mailstead::commit

@@ -24,8 +24,7 @@ void Committer::begin_checkpoint() {
     checkpoint_due_ = growth_due_ = false;
     if (sync_failed_)
         return answer_checkpoint_requests(transient_error("a sync failed: deliver must be started anew"));
-    settle_debts();
-    if (!capture()) {
+    if (!write_debts() || !capture()) {
         abandon_capture();
         no_checkpoint_before_ = Clock::now() + kRetryCheckpoint;
         answer_checkpoint_requests(transient_error("an index cannot be checkpointed now"));
@@ -45,47 +44,23 @@ void Committer::begin_checkpoint() {
     {
         const std::lock_guard lock(mutex_);
         sync_wanted_ = true;
+        before_sync_ = std::exchange(beside_, {});
         sync_result_.reset();
     }
     sync_work_.notify_one();
-}
-
-// What an environment owes stands in the journal alone.
-void Committer::settle_debts() {
-    holdings_.for_each([&](Holding& holding) {
-        if (holding.owed.empty()) return;
-        const auto settle = [&]() -> Result<void> {
-            TRY(transaction, holding.env->write());
-            TRY(after, apply_owed(holding, transaction));
-            TRY_VOID(write_stamp(*holding.env, transaction, holding.owed.back().batch));
-            TRY_VOID(transaction.commit());
-            holding.last_batch = holding.owed.back().batch;
-            holding.owed.clear();
-            run_after_steps(files_, options_.root, after);
-            return {};
-        };
-        if (settle()) {
-            holding.environment->after_commit();
-        } else {
-            holding.environment->after_undo();
-        }
-    });
 }
 
 bool Committer::capture() {
     bool whole = true;
     holdings_.for_each([&](Holding& holding) {
         if (!whole || !holding.journaled) return;
-        if (!holding.owed.empty()) {
-            whole = false;
-            return;
-        }
         auto pin = holding.env->pin();
         auto meta = holding.env->read_meta_pages();
         if (!pin || !meta) {
             whole = false;
             return;
         }
+        if (auto work = holding.environment->beside_checkpoint()) beside_.push_back(std::move(work));
         holding.next_pin = std::move(*pin);
         holding.meta = std::move(*meta);
         holding.journaled = false;
@@ -115,6 +90,9 @@ void Committer::finish_checkpoint(int sync_result) {
         sync_failed_ = true;
         if (!journal_->mark_suspect()) log("the journal cannot be marked suspect");
         done = transient_error("sync: " + errno_text(sync_result));
+    } else if (!unwritten_debts_.empty()) {
+        done = write_debts();
+        if (done) done = journal_->set_start(checkpoint_start_, checkpoint_batch_);
     } else {
         done = journal_->set_start(checkpoint_start_, checkpoint_batch_);
     }
@@ -161,8 +139,10 @@ void Committer::run_syncs() {
         sync_work_.wait(lock, [this] { return sync_wanted_ || sync_stopping_; });
         if (!sync_wanted_) return;
         sync_wanted_ = false;
+        const auto work = std::exchange(before_sync_, {});
         lock.unlock();
-        const int result = files_.sync_file_system(root_.get());
+        for (const auto& each : work) each();
+        const int result = volumes_.sync();
         lock.lock();
         sync_result_ = result;
         work_.notify_all();

@@ -13,28 +13,62 @@ constexpr std::size_t kSmallPayload = std::size_t{64} * 1024;
 }  // namespace
 
 Committer::Committer(const EngineOptions& options, FileLayer& files)
-    : options_(options), files_(files), holdings_(options) {}
+    : options_(options),
+      files_(files),
+      volumes_(files, options.root),
+      reserve_(files, options.root / options.reserve, options.reserve_size),
+      holdings_(options, volumes_) {}
 
 Committer::~Committer() {
     stop();
 }
 
+Result<std::unique_ptr<Journal>> Committer::open_journal() {
+    Journal::Options options;
+    options.directory = options_.root / options_.journal;
+    options.segment_size = options_.segment_size;
+    options.max_segments = options_.max_segments;
+    options.expected = environments_exist(options_.root);
+    auto journal = Journal::open(files_, options);
+    if (journal || journal.error().fault != Fault::damaged) return journal;
+    const Error why = journal.error();
+    if (!is_accepted(files_, options.directory, {{options.directory / "control", 0, why.what}})) {
+        return permanent_error(why.what +
+                                   ". Nothing was changed. Put the file back from the disk it was on, "
+                                   "or let `mailstead verify --repair` go on without it",
+                               Fault::damaged);
+    }
+    log("the journal begins anew: " + why.what);
+    options.start_anew = true;
+    journal = Journal::open(files_, options);
+    if (journal) files_.remove(options.directory / kAcceptanceFile);
+    return journal;
+}
+
 Result<RecoveryReport> Committer::start() {
-    for (const auto& folder : {options_.root, options_.root / options_.staging}) {
+    for (const auto& folder :
+         {options_.root, options_.root / options_.staging, options_.root / options_.journal}) {
+        if (folder == options_.root / options_.journal && environments_exist(options_.root)) continue;
         if (const int rc = make_directories(files_, folder)) {
             return transient_error("cannot create " + folder.string() + ": " + errno_text(rc));
         }
     }
-    if (const int rc = files_.open(options_.root, O_RDONLY | O_DIRECTORY, 0, root_)) {
-        return transient_error("cannot open " + options_.root.string() + ": " + errno_text(rc));
-    }
-    TRY(journal, Journal::open(files_, {options_.root / options_.journal, options_.segment_size,
-                                        options_.max_segments}));
+    TRY_VOID(volumes_.find(
+        {options_.root / options_.staging, options_.root / options_.journal, options_.root / "accounts"},
+        [this](std::string_view line) { log(line); }));
+    TRY(journal, open_journal());
     journal_ = std::move(journal);
-    Recovery recovery(options_, files_, holdings_, *journal_, root_.get());
+    reserve_.open();
+    Recovery recovery({options_, files_, holdings_, *journal_, volumes_, reserve_});
     TRY(report, recovery.run());
+    TRY_VOID(journal_->renew_segments());
     next_batch_number_ = recovery.next_batch();
-    last_activity_ = no_checkpoint_before_ = Clock::now();
+    last_activity_ = no_checkpoint_before_ = next_retry_ = Clock::now();
+    for (SetAside& aside : recovery.take_set_aside()) know_aside(std::move(aside));
+    // Now nobody here has them open.
+    retry_asides();
+    std::uint64_t space = 0;
+    if (volumes_.free_space(space) == 0) reserve_.refill(space, options_.reserved_space);
     sync_thread_ = std::thread([this] { run_syncs(); });
     thread_ = std::thread([this] { run(); });
     return report;
@@ -54,6 +88,7 @@ void Committer::stop() {
     }
     sync_work_.notify_all();
     sync_thread_.join();
+    kept_.clear();
     holdings_.close_all();
     journal_.reset();
 }
@@ -90,12 +125,34 @@ void Committer::checkpoint(Done done) {
     work_.notify_one();
 }
 
-void Committer::drop(std::string environment, Done done) {
+void Committer::request(std::function<Result<void>()> work, Done done) {
     {
         const std::lock_guard lock(mutex_);
-        drop_requests_.emplace_back(std::move(environment), std::move(done));
+        requests_.emplace_back(std::move(work), std::move(done));
     }
     work_.notify_one();
+}
+
+void Committer::drop(std::string environment, Done done) {
+    request([this, environment = std::move(environment)] { return drop_now(environment); }, std::move(done));
+}
+
+void Committer::hold(HoldDone done) {
+    auto batch = std::make_shared<std::uint64_t>();
+    const auto work = [this, batch]() -> Result<void> {
+        TRY(last, hold_now());
+        *batch = last;
+        return {};
+    };
+    request(work, [batch, done = std::move(done)](const Result<void>& held) {
+        done(held ? Result<std::uint64_t>(*batch) : Result<std::uint64_t>(held.error()));
+    });
+}
+
+void Committer::release_hold() {
+    const auto waited = holdings_.hold().end();
+    if (const std::string failures = run_after_steps(files_, options_.root, waited); !failures.empty())
+        log("files left behind:" + failures);
 }
 
 EngineStatus Committer::status() const {
@@ -109,6 +166,7 @@ EngineStatus Committer::status() const {
     status.accepting = accepting_;
     const std::lock_guard lock(mutex_);
     status.waiting = admitted_;
+    status.set_aside = asides_.size();
     return status;
 }
 
@@ -128,6 +186,7 @@ void Committer::run() {
         if (!waiting.empty()) commit_batch(std::move(waiting));
         poll_checkpoint(false);
         if (is_checkpoint_due()) begin_checkpoint();
+        retry_asides();
         open_environments_ = holdings_.size();
         journal_bytes_ = journal_->bytes_since_start();
     }
@@ -136,19 +195,25 @@ void Committer::run() {
     begin_checkpoint();
     poll_checkpoint(true);
     answer_checkpoint_requests(transient_error("the engine stops"));
+    release_hold();
+    const bool is_at_rest = journal_->control().start == journal_->end() && !sync_failed_ &&
+                            unwritten_debts_.empty() && to_revoke_.empty();
+    if (is_at_rest && !journal_->mark_clean())
+        log("the journal cannot be marked clean: the next start recovers");
 }
 
 std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     std::unique_lock lock(mutex_);
     const auto anything = [this] {
-        return !queue_.empty() || !checkpoint_requests_.empty() || !drop_requests_.empty() || sync_result_ ||
+        return !queue_.empty() || !checkpoint_requests_.empty() || !requests_.empty() || sync_result_ ||
                (stopping_ && admitted_ == 0);
     };
-    const auto idle = std::max(last_activity_ + options_.checkpoint_idle, no_checkpoint_before_);
-    const bool dirty = journal_->control().start != journal_->end();
-    if (dirty && !checkpointing_ && !sync_failed_) {
-        work_.wait_until(lock, idle, anything);
-        if (!anything() && Clock::now() >= idle) checkpoint_due_ = true;
+    const bool dirty = journal_->control().start != journal_->end() && !checkpointing_ && !sync_failed_;
+    const auto wake = next_wake(dirty);
+    if (wake != Clock::time_point::max()) {
+        work_.wait_until(lock, wake, anything);
+        const auto idle = std::max(last_activity_ + options_.checkpoint_idle, no_checkpoint_before_);
+        if (dirty && !anything() && Clock::now() >= idle) checkpoint_due_ = true;
     } else {
         work_.wait(lock, anything);
     }
@@ -165,6 +230,14 @@ std::vector<std::unique_ptr<Waiting>> Committer::next_batch(bool& stopping) {
     return batch;
 }
 
+// When there is something to do though nobody asks.
+Committer::Clock::time_point Committer::next_wake(bool dirty) const {
+    auto wake = Clock::time_point::max();
+    if (dirty) wake = std::max(last_activity_ + options_.checkpoint_idle, no_checkpoint_before_);
+    if (!to_retry_.empty()) wake = std::min(wake, next_retry_);
+    return wake;
+}
+
 void Committer::await_company(std::unique_lock<std::mutex>& lock) {
     const std::size_t before = queue_.size();
     const std::size_t wanted = std::min(company_.expected(), options_.max_batch_transactions);
@@ -175,29 +248,37 @@ void Committer::await_company(std::unique_lock<std::mutex>& lock) {
 }
 
 void Committer::handle_requests() {
-    std::vector<std::pair<std::string, Done>> drops;
+    std::vector<std::pair<std::function<Result<void>()>, Done>> requests;
     {
         const std::lock_guard lock(mutex_);
         for (Done& done : checkpoint_requests_) answered_by_next_.push_back(std::move(done));
         checkpoint_requests_.clear();
-        drops = std::exchange(drop_requests_, {});
+        requests = std::exchange(requests_, {});
     }
     if (!answered_by_next_.empty()) checkpoint_due_ = true;
-    for (auto& [environment, done] : drops) done(drop_now(environment));
+    for (auto& [work, done] : requests) done(work());
 }
 
-// With little space left only small changes pass (an EXPUNGE makes room), and with nearly none nothing: an
-// index must never run out of space at its commit, when the journal has the change already.
+// With little space left only changes without message files pass: they make room, or mark something read.
+// What they need meanwhile comes out of the reserve, piece by piece, before an index runs out of space at its
+// commit, when the journal has the change already.
 std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
     std::vector<std::unique_ptr<Waiting>> waiting) {
     std::uint64_t space = 0;
-    short_of_space_ = files_.free_space(root_.get(), space) == 0 && space < options_.reserved_space;
-    if (!short_of_space_) return waiting;
+    short_of_space_ = volumes_.free_space(space) == 0 && space < options_.reserved_space;
+    if (!short_of_space_) {
+        reserve_.refill(space, options_.reserved_space);
+        return waiting;
+    }
     set_accepting(false, kDiskFull);
-    const bool none = space < options_.reserved_space / 4;
+    const auto is_small = [](const std::unique_ptr<Waiting>& one) {
+        return one->prepared.empty() && one->bytes <= kSmallPayload;
+    };
+    const bool small_pass =
+        std::any_of(waiting.begin(), waiting.end(), is_small) && has_room_for_small_changes(space);
     std::vector<std::unique_ptr<Waiting>> passed;
     for (auto& one : waiting) {
-        if (!none && one->prepared.empty() && one->bytes <= kSmallPayload) {
+        if (small_pass && is_small(one)) {
             passed.push_back(std::move(one));
             continue;
         }
@@ -205,9 +286,16 @@ std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
         for (const PreparedFile& file : one->prepared) {
             if (!file.staged.empty()) files_.remove(options_.root / file.staged);
         }
-        refuse(*one, transient_error(std::string(kDiskFull)));
+        refuse(*one, transient_error(std::string(kDiskFull), Fault::disk_full));
     }
     return passed;
+}
+
+bool Committer::has_room_for_small_changes(std::uint64_t& space) {
+    while (space < kLeastSpace && reserve_.release()) {
+        if (volumes_.free_space(space) != 0) return false;
+    }
+    return space >= std::min(kLastSpace, options_.reserved_space / 4);
 }
 
 void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {
@@ -221,7 +309,7 @@ void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {
     std::size_t count = waiting.size();
     for (const auto& one : waiting) bytes += one->admitted;
 
-    Batch batch(holdings_, files_, options_);
+    Batch batch(holdings_, files_, options_, [this] { return reserve_.release(); });
     const Result<void> applied = batch.apply(std::move(waiting), next_batch_number_);
     auto rest = batch.take_rest();
     count -= rest.size();
@@ -241,7 +329,9 @@ void Committer::commit_batch(std::vector<std::unique_ptr<Waiting>> waiting) {
         return;
     }
     remove_staged(batch.staged_names(false));
-    if (!try_commit(batch)) return;
+    const bool stands = try_commit(batch);
+    take_trouble(batch.take_troubled());
+    if (!stands) return;
     if (!short_of_space_) set_accepting(true, "");
     ++batches_;
     transactions_ += batch.transactions();
@@ -331,13 +421,34 @@ void Committer::give_back(std::vector<std::unique_ptr<Waiting>> rest) {
     for (auto one = rest.rbegin(); one != rest.rend(); ++one) queue_.push_front(std::move(*one));
 }
 
+// Between two batches: everything open is at the same one.
+Result<std::uint64_t> Committer::hold_now() {
+    Hold& hold = holdings_.hold();
+    TRY_VOID(hold.begin());
+    Result<void> taken;
+    holdings_.for_each([&](Holding& holding) {
+        if (!taken) return;
+        taken = hold.take(holding.key, holding.env);
+    });
+    if (!taken) {
+        release_hold();
+        return taken.error();
+    }
+    return next_batch_number_ - 1;
+}
+
 Result<void> Committer::drop_now(const std::string& environment) {
-    Record record;
-    record.kind = Record::Kind::drop;
-    record.dropped = environment;
-    TRY_VOID(append(record));
+    TRY_VOID(append_drop(environment));
     holdings_.close(environment);
-    return {};
+    holdings_.take_in(environment);
+    unwritten_debts_.erase(environment);
+    to_retry_.erase(environment);
+    kept_.erase(environment);
+    {
+        const std::lock_guard lock(mutex_);
+        if (asides_.erase(environment) == 0) return {};
+    }
+    return remove_debt(files_, options_.root / options_.journal, environment);
 }
 
 }  // namespace mailstead::commit

@@ -23,6 +23,10 @@ std::string encode_control_block(const ControlBlock& control) {
     out.fixed64(control.start.sequence);
     out.string(control.boot_id);
     out.boolean(control.suspect);
+    out.boolean(control.clean);
+    out.boolean(control.recovering);
+    out.fixed64(control.newest_segment);
+    out.fixed64(control.segment_files);
     std::string block = out.take();
     block.resize(kBlock - 8, '\0');
     ByteWriter sum;
@@ -46,6 +50,10 @@ std::optional<ControlBlock> decode_control_block(std::string_view block) {
     control.start.sequence = in.fixed64();
     control.boot_id = in.string();
     control.suspect = in.boolean();
+    control.clean = in.boolean();
+    control.recovering = in.boolean();
+    control.newest_segment = in.fixed64();
+    control.segment_files = in.fixed64();
     if (!in.ok()) return std::nullopt;
     return control;
 }

@@ -1,5 +1,5 @@
-// The journal's control block: where recovery starts and in which boot the environments were last whole. Two
-// copies, written in turn, so that a torn write leaves the one before.
+// The journal's control block: where recovery starts, and whether there is anything to recover. Two copies,
+// written in turn, so that a torn write leaves the one before.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,15 @@ struct ControlBlock {
     std::uint64_t next_batch = 1;  // batch numbers from here on are unused as of `start`
     Position start;
     std::string boot_id;
-    bool suspect = false;  // a sync failed: whatever was written since the checkpoint may be missing on disk
-                           // though the boot is the same
+    // A sync failed: whatever was written since the checkpoint may be missing on disk though the boot is the
+    // same.
+    bool suspect = false;
+    bool clean = false;       // the engine was stopped, and nothing was appended since
+    bool recovering = false;  // a recovery has begun and not ended: environments may be anything
+    // The highest number that a segment had, and how many files there are; 0: not said (an earlier version).
+    // What is missing of them is damage.
+    std::uint64_t newest_segment = 0;
+    std::uint64_t segment_files = 0;
 };
 
 // One copy, a block of 4096 bytes.

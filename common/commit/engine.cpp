@@ -1,11 +1,11 @@
 #include "common/commit/engine.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <future>
 
 #include "common/commit/committer.h"
-#include "common/commit/control_block.h"
 
 namespace mailstead::commit {
 namespace {
@@ -63,7 +63,7 @@ public:
             waiting->admitted += std::min(file.size, kJournaledFileSize);
         waiting->files = std::move(transaction.files);
         if (!committer_.admit(waiting->admitted))
-            return refuse(*waiting, transient_error("too many changes are waiting"));
+            return refuse(*waiting, transient_error("too many changes are waiting", Fault::busy));
         if (Preparer::is_needed(*waiting)) {
             preparer_.submit(std::move(waiting));
         } else {
@@ -122,19 +122,48 @@ void Engine::drop(std::string environment, std::function<void(Result<void>)> don
     impl_->committer_.drop(std::move(environment), std::move(done));
 }
 
+void Engine::hold(std::function<void(Result<std::uint64_t>)> done) {
+    impl_->committer_.hold(std::move(done));
+}
+
+Result<std::optional<kv::MetaPages>> Engine::held_pages(const std::string& environment) const {
+    return impl_->committer_.held().pages(environment);
+}
+
+void Engine::unpin() {
+    impl_->committer_.held().unpin();
+}
+
+void Engine::release() {
+    impl_->committer_.release_hold();
+}
+
+void Engine::set_aside(std::string environment, Error why, std::function<void(Result<void>)> done) {
+    impl_->committer_.set_aside(std::move(environment), std::move(why), std::move(done));
+}
+
+void Engine::readmit(std::string environment, std::function<void(Result<void>)> done) {
+    impl_->committer_.readmit(std::move(environment), std::move(done));
+}
+
+std::vector<SetAside> Engine::set_aside() const {
+    return impl_->committer_.set_aside();
+}
+
 EngineStatus Engine::status() const {
     return impl_->committer_.status();
 }
 
-bool recovered_since_boot(const std::filesystem::path& root, const std::filesystem::path& journal) {
+Result<void> begin_journal(const std::filesystem::path& root, std::uint64_t last_batch,
+                           const std::filesystem::path& journal) {
     FileLayer& files = FileLayer::real();
-    FileDescriptor file;
-    const int opened = files.open(root / journal / "control", O_RDONLY, 0, file);
-    if (opened == ENOENT) return true;
-    std::string bytes;
-    if (opened != 0 || files.read(file.get(), 0, 2 * kBlock, bytes) != 0) return false;
-    const auto control = newest_control_block(bytes);
-    return control && !control->suspect && control->boot_id == files.boot_id();
+    FileDescriptor control;
+    if (files.open(root / journal / "control", O_RDONLY, 0, control) != ENOENT)
+        return permanent_error("there is a journal in " + (root / journal).string() + " already");
+    const EngineOptions usual;
+    TRY(opened, Journal::open(files, {root / journal, usual.segment_size, usual.max_segments}));
+    TRY_VOID(opened->set_start(opened->end(), last_batch + 1));
+    return opened->mark_clean();  // every environment is as it was written
 }
 
 }  // namespace mailstead::commit

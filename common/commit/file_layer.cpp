@@ -6,11 +6,13 @@
 #include <fstream>
 #include <memory>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <system_error>
 #include <unistd.h>
 
+#include "common/base/open_file.h"
 #include "common/base/text.h"
 
 namespace mailstead::commit {
@@ -43,10 +45,8 @@ FileLayer& FileLayer::real() {
 }
 
 int FileLayer::open(const std::filesystem::path& path, int flags, mode_t mode, FileDescriptor& opened) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
-    if (fd < 0) return errno;
-    opened = FileDescriptor(fd);
-    return 0;
+    opened = open_without_links(AT_FDCWD, path.string(), flags, mode);
+    return opened ? 0 : errno;
 }
 
 int FileLayer::write_durably(int fd, std::string_view bytes, std::uint64_t offset) {
@@ -95,6 +95,27 @@ int FileLayer::free_space(int fd, std::uint64_t& bytes) {
     return 0;
 }
 
+int FileLayer::allocate(int fd, std::uint64_t size) {
+    return ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+}
+int FileLayer::truncate(int fd, std::uint64_t size) {
+    return result(::ftruncate(fd, static_cast<off_t>(size)));
+}
+
+int FileLayer::device_of(const std::filesystem::path& path, std::uint64_t& device) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return errno;
+    device = info.st_dev;
+    return 0;
+}
+
+int FileLayer::kind_of_file_system(int fd, std::int64_t& kind) {
+    struct statfs info {};
+    if (::fstatfs(fd, &info) != 0) return errno;
+    kind = static_cast<std::int64_t>(info.f_type);
+    return 0;
+}
+
 int FileLayer::link_descriptor(int fd, const std::filesystem::path& to) {
     // AT_EMPTY_PATH would need a capability; the name under /proc does not.
     const std::string from = "/proc/self/fd/" + std::to_string(fd);
@@ -110,7 +131,7 @@ int FileLayer::remove(const std::filesystem::path& path) {
     return result(::unlink(path.c_str()));
 }
 int FileLayer::make_directory(const std::filesystem::path& path) {
-    return result(::mkdir(path.c_str(), 0700));
+    return result(::mkdir(path.c_str(), 0750));
 }
 
 int FileLayer::list(const std::filesystem::path& folder, std::vector<std::string>& names) {

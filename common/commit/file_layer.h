@@ -19,6 +19,7 @@ public:
     // The real file system.
     static FileLayer& real();
 
+    // Follows no symbolic link (ELOOP).
     virtual int open(const std::filesystem::path& path, int flags, mode_t mode, FileDescriptor& opened);
     // All of `bytes`, on stable storage when it returns (RWF_DSYNC).
     virtual int write_durably(int fd, std::string_view bytes, std::uint64_t offset);
@@ -31,6 +32,12 @@ public:
     virtual int sync_file_system(int fd);  // syncfs
     virtual int size_of(int fd, std::uint64_t& size);
     virtual int free_space(int fd, std::uint64_t& bytes);
+    // Makes the file `size` bytes long, with space for all of them / without any.
+    virtual int allocate(int fd, std::uint64_t size);
+    virtual int truncate(int fd, std::uint64_t size);
+    // The file system that a path lies on, and of which kind it is (statfs).
+    virtual int device_of(const std::filesystem::path& path, std::uint64_t& device);
+    virtual int kind_of_file_system(int fd, std::int64_t& kind);
 
     virtual int link_descriptor(int fd, const std::filesystem::path& to);
     virtual int link(const std::filesystem::path& from, const std::filesystem::path& to);
@@ -43,7 +50,7 @@ public:
     virtual std::string boot_id();
 };
 
-// mkdir -p with mode 0700.
+// mkdir -p with mode 0750: what lies at the top of the data folder decides who gets in.
 int make_directories(FileLayer& files, const std::filesystem::path& path);
 
 std::string errno_text(int code);

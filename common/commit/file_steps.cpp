@@ -27,18 +27,23 @@ int link_making_way(FileLayer& files, const std::filesystem::path& to,
 }
 
 Error failure(const std::filesystem::path& to, int code) {
-    return transient_error("cannot name message file " + to.string() + ": " + errno_text(code));
+    const bool is_full = code == ENOSPC || code == EDQUOT;
+    const bool is_short = code == ENOMEM || code == EMFILE || code == ENFILE;
+    return transient_error("cannot name message file " + to.string() + ": " + errno_text(code),
+                           is_full    ? Fault::disk_full
+                           : is_short ? Fault::busy
+                                      : Fault::none);
 }
 
 int open_unnamed(FileLayer& files, const std::filesystem::path& folder, FileDescriptor& opened) {
-    int rc = files.open(folder, O_TMPFILE | O_RDWR, 0600, opened);
+    int rc = files.open(folder, O_TMPFILE | O_RDWR, 0640, opened);
     if (rc == ENOENT && make_directories(files, folder) == 0)
-        rc = files.open(folder, O_TMPFILE | O_RDWR, 0600, opened);
+        rc = files.open(folder, O_TMPFILE | O_RDWR, 0640, opened);
     return rc;
 }
 
 Result<FileDescriptor> copy_of(FileLayer& files, int fd, std::uint64_t size,
-                               const std::filesystem::path& folder) {
+                               const std::filesystem::path& folder, bool flush) {
     FileDescriptor copy;
     int rc = open_unnamed(files, folder, copy);
     std::string bytes;
@@ -47,18 +52,20 @@ Result<FileDescriptor> copy_of(FileLayer& files, int fd, std::uint64_t size,
         if (rc == 0 && bytes.empty()) rc = EIO;
         if (rc == 0) rc = files.write(copy.get(), bytes, at);
     }
+    if (rc == 0 && flush) rc = files.flush(copy.get());
     if (rc != 0) return failure(folder, rc);
     return copy;
 }
 
 }  // namespace
 
-Result<void> name_file(FileLayer& files, int fd, std::uint64_t size, const std::filesystem::path& to) {
+Result<void> name_file(FileLayer& files, int fd, std::uint64_t size, const std::filesystem::path& to,
+                       bool flush_copy) {
     const int rc =
         link_making_way(files, to, [&](const auto& name) { return files.link_descriptor(fd, name); });
     if (rc == 0) return {};
     if (rc != EXDEV && rc != EPERM && rc != EMLINK && rc != ENOENT) return failure(to, rc);
-    TRY(copy, copy_of(files, fd, size, to.parent_path()));
+    TRY(copy, copy_of(files, fd, size, to.parent_path(), flush_copy));
     const int again =
         link_making_way(files, to, [&](const auto& name) { return files.link_descriptor(copy.get(), name); });
     if (again != 0) return failure(to, again);

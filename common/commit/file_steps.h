@@ -13,8 +13,10 @@
 namespace mailstead::commit {
 
 // Gives the open file the name `to` (absolute); folders are created, an older file of that name is replaced.
-// Across file systems, or where the kernel refuses hard links to it, the bytes are copied.
-Result<void> name_file(FileLayer& files, int fd, std::uint64_t size, const std::filesystem::path& to);
+// Across file systems, or where the kernel refuses hard links to it, the bytes are copied; the copy is
+// flushed when the journal does not hold them (`flush_copy`).
+Result<void> name_file(FileLayer& files, int fd, std::uint64_t size, const std::filesystem::path& to,
+                       bool flush_copy = true);
 
 // A second name for the file at `from`.
 Result<void> name_again(FileLayer& files, const std::filesystem::path& from, const std::filesystem::path& to);

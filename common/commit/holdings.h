@@ -11,18 +11,12 @@
 #include <vector>
 
 #include "common/commit/engine.h"
+#include "common/commit/hold.h"
 #include "common/commit/participant.h"
+#include "common/commit/volumes.h"
 #include "common/kv/env.h"
 
 namespace mailstead::commit {
-
-// A change that the journal holds but its environment could not take (its disk failed at the commit): it
-// comes before any other.
-struct OwedChange {
-    std::uint64_t batch = 0;
-    std::string payload;
-    std::vector<std::uint64_t> file_sizes;
-};
 
 struct Holding {
     std::string key;
@@ -36,17 +30,16 @@ struct Holding {
     std::size_t commits = 0;
     std::uint64_t pages_at_checkpoint = 0;
     std::uint64_t last_batch = 0;  // the last batch it holds
-    std::vector<OwedChange> owed;
 
     std::optional<kv::WriteTransaction> transaction;  // of the batch in work
     std::uint64_t writes_before_stamp = 0;
 
-    bool is_clean() const { return !journaled && !next_pin && owed.empty() && !transaction; }
+    bool is_clean() const { return !journaled && !next_pin && !transaction; }
 };
 
 class Holdings {
 public:
-    Holdings(const EngineOptions& options) : options_(options) {}
+    Holdings(const EngineOptions& options, Volumes& volumes) : options_(options), volumes_(volumes) {}
 
     void add(std::string kind, Participant& participant) { participants_[std::move(kind)] = &participant; }
 
@@ -60,6 +53,18 @@ public:
     // Where the environment lies, without opening it.
     Result<EnvironmentPlace> locate(const std::string& key) const;
 
+    Hold& hold() { return hold_; }
+
+    OnDamage on_damage(const std::string& key) const;
+    // Puts the files of a closed environment aside (<folder>/damaged-<time>), so that the next get() makes
+    // new ones.
+    Result<void> begin_anew(FileLayer& files, const std::string& key) const;
+
+    // From now on get() refuses it with Fault::set_aside / opens it again.
+    void put_out(const std::string& key, const Error& why);
+    void take_in(const std::string& key);
+    bool is_out(const std::string& key) const { return out_.contains(key); }
+
     std::size_t size() const { return by_key_.size(); }
     bool too_many() const { return by_key_.size() > options_.max_open_environments; }
 
@@ -70,12 +75,15 @@ public:
 
 private:
     using Order = std::list<std::unique_ptr<Holding>>;  // most recently used first
-    Result<std::unique_ptr<Holding>> open(const std::string& key) const;
+    Result<std::unique_ptr<Holding>> open(const std::string& key);
     Result<std::pair<Participant*, std::string>> participant_of(const std::string& key) const;
     void close_unused();
 
     const EngineOptions& options_;
+    Volumes& volumes_;
     std::map<std::string, Participant*, std::less<>> participants_;
+    Hold hold_;
+    std::map<std::string, Error, std::less<>> out_;  // out of service, and why
     Order order_;
     std::unordered_map<std::string, Order::iterator> by_key_;
 };

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -65,12 +66,19 @@ public:
     // Whether the change comes out of the journal again. For logs; the effect must be the same.
     bool replaying() const { return replaying_; }
 
+    // The change comes out of a debt, onto an environment that was rebuilt from its files meanwhile
+    // (Engine::readmit): numbers inside it may differ from those the change was made for, and what it did to
+    // files is done. A change that makes no sense there is refused; that is logged and passed over.
+    bool onto_rebuilt() const { return onto_rebuilt_; }
+    void set_onto_rebuilt() { onto_rebuilt_ = true; }
+
     std::vector<FileStep>& steps() { return steps_; }
 
 private:
     std::vector<std::uint64_t> file_sizes_;
     std::vector<FileStep> steps_;
     bool replaying_ = false;
+    bool onto_rebuilt_ = false;
 };
 
 // One open environment. All calls come from the committer's thread.
@@ -91,12 +99,25 @@ public:
     // The batch's transaction is committed / was undone.
     virtual void after_commit() {}
     virtual void after_undo() {}
+
+    // A checkpoint begins: what else is to be durable with it, such as files beside the environment. What is
+    // returned runs on another thread before the checkpoint's sync, and may outlive the environment; it says
+    // how things stand now. Empty: nothing.
+    virtual std::function<void()> beside_checkpoint() { return {}; }
 };
 
 // Where an environment lies and how it is opened.
 struct EnvironmentPlace {
     std::filesystem::path directory;  // relative to the engine's root, such as accounts/7/index
     kv::EnvOptions options;           // access is set by the engine
+    // It was there before: a missing or empty data file is damage, not the first use.
+    bool must_exist = false;
+};
+
+// What the engine does with an environment that is damaged.
+enum class OnDamage : std::uint8_t {
+    set_aside,   // out of service until Engine::readmit(); its share of the journal is kept
+    begin_anew,  // its files go to <folder>/damaged-<time>, and it begins empty
 };
 
 // The owner of all environments of one kind: "account" answers for account/1, account/2, ...; "queue" for
@@ -112,9 +133,14 @@ public:
 
     // Takes an environment that was just opened into use: opens (and creates) its databases, migrates its
     // format. Changes made here are not journaled: use Env::open_databases and Env::update, which are durable
-    // by themselves here.
+    // by themselves here. The state before is held until the next checkpoint: recovery returns to it and
+    // attaches again. Writes nothing where there is nothing to write.
     virtual Result<std::unique_ptr<Environment>> attach(std::string_view name,
                                                         std::shared_ptr<kv::Env> env) = 0;
+
+    // What becomes of an environment that cannot be opened, restored or written. begin_anew is for what may
+    // be lost without loss of mail.
+    virtual OnDamage on_damage(std::string_view /*name*/) { return OnDamage::set_aside; }
 };
 
 }  // namespace mailstead::commit

@@ -5,6 +5,23 @@
 namespace mailstead::commit {
 namespace {
 
+// What the first byte says beside the kinds: a batch with all file steps.
+constexpr std::uint8_t kBatchWithLinks = 4;
+
+bool decode_step(ByteReader& in, bool names_links, FileStep& step) {
+    if (!names_links) {
+        step.kind = in.boolean() ? FileStep::Kind::rename : FileStep::Kind::remove;
+    } else {
+        const std::uint8_t kind = in.u8();
+        if (kind > static_cast<std::uint8_t>(FileStep::Kind::remove)) return false;
+        step.kind = static_cast<FileStep::Kind>(kind);
+        step.file = static_cast<std::size_t>(in.varint());
+    }
+    step.from = in.string();
+    step.to = in.string();
+    return true;
+}
+
 bool decode_batch(ByteReader& in, Record& record) {
     record.environments.resize(in.count());
     for (auto& environment : record.environments) {
@@ -24,11 +41,11 @@ bool decode_batch(ByteReader& in, Record& record) {
             part.environment = static_cast<std::size_t>(in.varint());
             if (part.environment >= record.environments.size()) return false;
             part.payload = in.string();
-            part.after.resize(in.count());
-            for (auto& step : part.after) {
-                step.kind = in.boolean() ? FileStep::Kind::rename : FileStep::Kind::remove;
-                step.from = in.string();
-                step.to = in.string();
+            part.steps.resize(in.count());
+            for (auto& step : part.steps) {
+                if (!decode_step(in, record.names_links, step)) return false;
+                if (step.kind == FileStep::Kind::link_file && step.file >= transaction.files.size())
+                    return false;
             }
         }
     }
@@ -38,7 +55,8 @@ bool decode_batch(ByteReader& in, Record& record) {
 }  // namespace
 
 void encode_record(FrameBuffer& out, const Record& record) {
-    out.u8(static_cast<std::uint8_t>(record.kind));
+    out.u8(record.kind == Record::Kind::batch && record.names_links ? kBatchWithLinks
+                                                                    : static_cast<std::uint8_t>(record.kind));
     out.varint(record.batch);
     if (record.kind == Record::Kind::drop) out.string(record.dropped);
     if (record.kind != Record::Kind::batch) return;
@@ -59,9 +77,14 @@ void encode_record(FrameBuffer& out, const Record& record) {
         for (const auto& part : transaction.parts) {
             out.varint(part.environment);
             out.string(part.payload);
-            out.varint(part.after.size());
-            for (const auto& step : part.after) {
-                out.u8(step.kind == FileStep::Kind::rename ? 1 : 0);
+            out.varint(part.steps.size());
+            for (const auto& step : part.steps) {
+                if (record.names_links) {
+                    out.u8(static_cast<std::uint8_t>(step.kind));
+                    out.varint(step.file);
+                } else {
+                    out.u8(step.kind == FileStep::Kind::rename ? 1 : 0);
+                }
                 out.string(step.from);
                 out.string(step.to);
             }
@@ -72,7 +95,9 @@ void encode_record(FrameBuffer& out, const Record& record) {
 std::optional<Record> decode_record(std::string_view payload) {
     ByteReader in(payload);
     Record record;
-    record.kind = static_cast<Record::Kind>(in.u8());
+    const std::uint8_t kind = in.u8();
+    record.names_links = kind == kBatchWithLinks;
+    record.kind = record.names_links ? Record::Kind::batch : static_cast<Record::Kind>(kind);
     record.batch = in.varint();
     switch (record.kind) {
         case Record::Kind::batch:

@@ -23,8 +23,7 @@ struct RecordedFile {
 struct RecordedPart {
     std::size_t environment = 0;  // index into Record::environments
     std::string_view payload;
-    std::vector<FileStep>
-        after;  // renames and removals: done again when the process died between commit and them
+    std::vector<FileStep> steps;  // what is done to message files; see Record::names_links
 };
 
 struct RecordedTransaction {
@@ -40,6 +39,9 @@ struct RecordedEnvironment {
 struct Record {
     enum class Kind : std::uint8_t { batch = 1, revoke = 2, drop = 3 };
     Kind kind = Kind::batch;
+    // The steps are all that the change asked for. Otherwise an earlier version wrote it: renames and
+    // removals alone, and where files appear only the change itself knows.
+    bool names_links = true;
     std::uint64_t batch =
         0;  // revoke: the batch that did not happen after all. Each environment remembers the last it holds
     std::vector<RecordedEnvironment> environments;
@@ -50,7 +52,7 @@ struct Record {
 // Appends to a cleared buffer.
 void encode_record(FrameBuffer& out, const Record& record);
 
-// Views point into `payload`. nullopt: not a record of this version.
+// Views point into `payload`. nullopt: not a record of this or an earlier version.
 std::optional<Record> decode_record(std::string_view payload);
 
 }  // namespace mailstead::commit

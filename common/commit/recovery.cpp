@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <tuple>
-#include <unordered_map>
 
+#include "common/base/clock.h"
 #include "common/commit/file_steps.h"
 #include "common/commit/preparer.h"
 
@@ -16,309 +15,263 @@ void Recovery::log(const std::string& line) const {
 }
 
 Result<RecoveryReport> Recovery::run() {
-    // A machine that does not tell its boot may have lost power at any time.
-    const std::string boot = files_.boot_id();
-    report_.power_was_cut = boot.empty() || journal_.control().boot_id != boot || journal_.control().suspect;
-    TRY_VOID(read_journal());
-    find_touched();
-    if (report_.power_was_cut) {
-        TRY_VOID(return_to_checkpoint());
-    } else if (!records_.empty()) {
-        // The page cache outlived the process: what was committed is whole, and this makes it the ground that
-        // no later power cut can take away.
-        TRY_VOID(sync());
+    asides_ = list_debts(files_, directory());
+    TRY(content, read_journal(files_, options_.root, journal_));
+    content_ = std::move(content);
+    TRY_VOID(accept_or_refuse());
+    report_.was_clean = journal_.control().clean && content_.records.empty();
+    if (!report_.was_clean) {
+        TRY_VOID(make_room());
+        TRY_VOID(journal_.mark_recovering());
+        find_touched();
+        for (Touched& touched : touched_) TRY_VOID(recover(touched));
+        TRY_VOID(redo_steps());
+        TRY_VOID(finish());
     }
-    TRY_VOID(find_missing());
-    if (!report_.power_was_cut) TRY_VOID(journal_missing_anew());
-    for (Touched& touched : touched_) TRY_VOID(apply_missing(touched));
-    redo_steps();
-    TRY_VOID(finish());
+    for (const SetAside& aside : asides_) report_.set_aside.push_back(aside.environment);
     return report_;
 }
 
-Result<void> Recovery::read_journal() {
-    TRY_VOID(journal_.scan([this](std::string payload) { frames_.push_back(std::move(payload)); }));
-    next_batch_ = std::max<std::uint64_t>(1, journal_.control().next_batch);
-    std::uint64_t highest = 0;
-    for (const std::string& frame : frames_) {
-        auto record = decode_record(frame);
-        if (!record) return permanent_error("the journal was written by another version of Mailstead");
-        if (record->kind == Record::Kind::revoke) revoked_.insert(record->batch);
-        if (record->kind == Record::Kind::batch) {
-            // Numbers rise. One that does not is the copy of a batch above: a recovery journaled it anew and
-            // was ended before the journal began with the copies. Both would be applied.
-            if (record->batch <= highest) continue;
-            highest = record->batch;
-            ++report_.batches_found;
-        }
-        next_batch_ = std::max(next_batch_, record->batch + 1);
-        records_.push_back(std::move(*record));
+Result<void> Recovery::accept_or_refuse() {
+    if (content_.damage.empty()) return {};
+    if (!is_accepted(files_, directory(), content_.damage)) {
+        const JournalDamage& first = content_.damage.front();
+        std::string keys;
+        for (const std::string& key : content_.environments()) keys += " " + key;
+        return permanent_error(
+            "the journal is damaged: " + first.file.string() + ", offset " + std::to_string(first.offset) +
+                ": " + first.what +
+                (content_.damage.size() > 1 ? " (and " + std::to_string(content_.damage.size() - 1) + " more)"
+                                            : "") +
+                "; concerned are" + (keys.empty() ? " accounts which it does not name" : keys) +
+                ". Nothing was changed. Mend the disk or put the file back and start again; `mailstead "
+                "verify --repair` goes on without what is lost",
+            Fault::damaged);
     }
+    accepted_ = true;
+    const auto folder = directory() / ("damaged-" + std::to_string(now().time_since_epoch().count()));
+    TRY_VOID(journal_.put_aside(folder, content_.damage));
+    for (const JournalDamage& damage : content_.damage)
+        log("recovery goes on without what is lost at " + damage.file.string() + ", offset " +
+            std::to_string(damage.offset) + ": " + damage.what + "; the file is kept in " + folder.string());
     return {};
 }
 
 void Recovery::find_touched() {
-    std::unordered_map<std::string_view, std::size_t> index;
-    for (std::size_t frame = 0; frame < records_.size(); ++frame) {
-        const Record& record = records_[frame];
+    std::map<std::string_view, std::size_t> newest;
+    for (std::size_t frame = 0; frame < content_.records.size(); ++frame) {
+        const Record& record = content_.records[frame];
+        if (record.kind == Record::Kind::batch) ++report_.batches_found;
         if (record.kind == Record::Kind::drop) {
-            if (const auto found = index.find(record.dropped); found != index.end()) {
-                touched_[found->second].is_gone = true;  // what comes before
-                index.erase(found);
+            if (const auto found = newest.find(record.dropped); found != newest.end()) {
+                touched_[found->second].end_frame = frame;
+                newest.erase(found);
             }
             continue;
         }
         for (const RecordedEnvironment& environment : record.environments) {
-            const auto [entry, is_new] = index.emplace(environment.key, touched_.size());
-            if (is_new)
-                touched_.push_back(
-                    {std::string(environment.key), std::string(environment.meta_pages), frame, false, 0});
+            const auto [entry, is_new] = newest.emplace(environment.key, touched_.size());
+            if (!is_new) continue;
+            Touched touched;
+            touched.key = environment.key;
+            touched.meta_pages = environment.meta_pages;
+            touched.first_frame = frame;
+            touched.end_frame = content_.records.size();
+            touched_.push_back(std::move(touched));
         }
     }
-    std::erase_if(touched_, [](const Touched& touched) { return touched.is_gone; });
+    std::erase_if(touched_, [&](const Touched& t) { return t.end_frame < content_.records.size(); });
+    for (std::size_t i = 0; i < touched_.size(); ++i) by_key_.emplace(touched_[i].key, i);
+    for (Touched& touched : touched_)
+        touched.was_owed = std::any_of(asides_.begin(), asides_.end(),
+                                       [&](const SetAside& a) { return a.environment == touched.key; });
 }
 
-Result<void> Recovery::return_to_checkpoint() {
-    for (Touched& touched : touched_) {
-        const auto place = holdings_.locate(touched.key);
-        if (!place) {
-            log("recovery: " + touched.key + " is passed over: " + place.error().what);
-            touched.is_gone = true;
-            continue;
-        }
-        if (touched.meta_pages.empty())
-            return permanent_error("the journal names no checkpoint for " + touched.key);
-        TRY_VOID(kv::restore_meta_pages(place->directory, {touched.meta_pages}));
-    }
-    return {};
+bool Recovery::counts(const Touched& touched, std::size_t frame) const {
+    const Record& record = content_.records[frame];
+    return record.kind == Record::Kind::batch && frame >= touched.first_frame &&
+           !content_.revoked.contains(record.batch);
 }
 
-Result<void> Recovery::find_missing() {
-    for (Touched& touched : touched_) {
-        if (touched.is_gone) continue;
-        if (const auto place = holdings_.locate(touched.key); !place) {
-            log("recovery: " + touched.key + " is passed over: " + place.error().what);
-            touched.is_gone = true;
-            continue;
-        }
-        TRY(holding, holdings_.get(touched.key));
-        touched.last_batch = holding->last_batch;
-        touched.meta_pages = holding->meta.bytes;
-        holdings_.close(touched.key);
-    }
-    return {};
-}
-
-bool Recovery::is_missing(const Touched& touched, std::size_t frame) const {
-    const Record& record = records_[frame];
-    return record.kind == Record::Kind::batch && !touched.is_gone && frame >= touched.first_frame &&
-           record.batch > touched.last_batch && !revoked_.contains(record.batch);
-}
-
-// A process that died leaves at most a few changes journaled and not committed. They get records of their
-// own, with the state that was just synced as their checkpoint, before anything is written: a power cut
-// during this recovery then finds a whole journal, too.
-Result<void> Recovery::journal_missing_anew() {
-    const Position start = journal_.end();
-    std::vector<Record> anew;
-    std::set<std::string_view> named;
-    for (std::size_t frame = 0; frame < records_.size(); ++frame) {
-        Record record = records_[frame];
-        std::vector<bool> missing;
-        for (RecordedEnvironment& environment : record.environments) {
-            const auto touched = std::find_if(touched_.begin(), touched_.end(),
-                                              [&](const Touched& t) { return t.key == environment.key; });
-            missing.push_back(touched != touched_.end() && is_missing(*touched, frame));
-            if (missing.back())
-                environment.meta_pages =
-                    named.insert(environment.key).second ? std::string_view(touched->meta_pages) : "";
-        }
-        if (std::find(missing.begin(), missing.end(), true) == missing.end()) continue;
-        for (RecordedTransaction& transaction : record.transactions) {
-            std::erase_if(transaction.parts,
-                          [&](const RecordedPart& part) { return !missing[part.environment]; });
-        }
-        anew.push_back(std::move(record));
-    }
-    if (anew.empty()) return {};
-    FrameBuffer buffer;
-    for (const Record& record : anew) {
-        buffer.clear();
-        encode_record(buffer, record);
-        if (!journal_.has_room(buffer.payload_size())) return {};  // then without this second net
-        TRY_VOID(journal_.append(buffer));
-    }
-    return journal_.set_start(start, next_batch_);
-}
-
-Result<void> Recovery::apply_missing(Touched& touched) {
-    if (touched.is_gone) {
+Result<void> Recovery::recover(Touched& touched) {
+    if (touched.was_owed) return {};
+    const auto place = holdings_.locate(touched.key);
+    if (!place && place.error().retry == Retry::is_useless) {
+        log("recovery: " + touched.key + " is passed over: " + place.error().what);
+        touched.is_gone = true;
         ++report_.changes_skipped;
         return {};
     }
-    Holding* holding = nullptr;
-    for (std::size_t frame = touched.first_frame; frame < records_.size(); ++frame) {
-        if (!is_missing(touched, frame)) continue;
-        if (holding == nullptr) {
-            TRY(opened, holdings_.get(touched.key));
-            holding = opened;
-        }
-        // The map may have to grow, as at the first time.
-        for (int attempt = 0;; ++attempt) {
-            std::vector<Steps> steps;
-            const Result<void> applied = apply_frame(touched, *holding, frame, steps);
-            if (applied) {
-                std::move(steps.begin(), steps.end(), std::back_inserter(steps_));
-                break;
-            }
-            holding->environment->after_undo();
-            if (attempt > 20) return applied;
-            TRY_VOID(holding->env->grow());
-        }
+    const auto returned = [&]() -> Result<void> {
+        if (!place) return place.error();
+        TRY_VOID(volumes_.add_environment(place->directory));
+        if (touched.meta_pages.empty())
+            return transient_error("the journal's record of its last checkpoint is lost", Fault::damaged);
+        TRY_VOID(kv::restore_meta_pages(place->directory, {touched.meta_pages}));
+        return apply(touched);
+    };
+    Result<void> done = returned();
+    // A full disk blames nobody: what the reserve has must do.
+    while (!done && done.error().fault == Fault::disk_full && reserve_.release()) {
+        holdings_.close(touched.key);
+        done = returned();
     }
     holdings_.close(touched.key);
-    return {};
+    if (done) return {};
+    if (!blames_environment(done.error()))
+        return Error("recovery of " + touched.key + ": " + done.error().what +
+                         ". Nothing is lost; make room and start again",
+                     Retry::later_may_help, done.error().fault);
+    return set_aside(touched, done.error());
 }
 
-Result<void> Recovery::apply_frame(Touched& touched, Holding& holding, std::size_t frame,
-                                   std::vector<Steps>& steps) {
-    const Record& record = records_[frame];
-    TRY(transaction, holding.env->write());
-    std::size_t applied_changes = 0;
-    for (std::size_t i = 0; i < record.transactions.size(); ++i) {
-        const RecordedTransaction& recorded = record.transactions[i];
-        std::vector<std::uint64_t> sizes;
-        for (const RecordedFile& file : recorded.files) sizes.push_back(file.size);
-        for (const RecordedPart& part : recorded.parts) {
-            if (record.environments[part.environment].key != touched.key) continue;
-            ApplyContext context(sizes, true);
-            const std::uint64_t before = transaction.writes();
-            const auto result = holding.environment->apply(transaction, part.payload, context);
-            if (result) {
-                ++applied_changes;
-                steps.push_back({frame, i, std::move(context.steps())});
-                continue;
-            }
-            if (transaction.wants_growth()) return result.error();
-            // It was applied before, to the same state. Whatever made it differ must not keep everything else
-            // from starting.
-            if (transaction.writes() != before)
-                return permanent_error("recovery of " + touched.key + ": " + result.error().what);
-            ++report_.changes_skipped;
-            log("recovery: a change of " + touched.key + " is passed over: " + result.error().what);
-        }
+Result<void> Recovery::apply(Touched& touched) {
+    TRY(holding, holdings_.get(touched.key));
+    ReplayOptions options;
+    options.may_differ = accepted_;
+    options.log = [this](const std::string& line) { log("recovery: " + line); };
+    for (std::size_t frame = touched.first_frame; frame < content_.records.size(); ++frame) {
+        const Record& record = content_.records[frame];
+        const bool is_named = std::any_of(record.environments.begin(), record.environments.end(),
+                                          [&](const RecordedEnvironment& e) { return e.key == touched.key; });
+        if (!is_named || !counts(touched, frame) || record.batch <= holding->last_batch) continue;
+        TRY(done, replay(*holding, record, options));
+        report_.changes_applied += done.applied;
+        report_.changes_skipped += done.passed_over;
+        if (record.names_links) continue;
+        for (auto& [part, steps] : done.steps) derived_[part] = std::move(steps);
     }
-    TRY_VOID(write_stamp(*holding.env, transaction, record.batch));
-    TRY_VOID(transaction.commit());
-    report_.changes_applied += applied_changes;
-    holding.environment->after_commit();
     return {};
 }
 
-void Recovery::redo_steps() {
-    // The process may have died between its last commit and the renames after it.
-    if (!report_.power_was_cut) {
-        const auto last = std::find_if(records_.rbegin(), records_.rend(),
-                                       [](const Record& r) { return r.kind == Record::Kind::batch; });
-        if (last != records_.rend() && !revoked_.contains(last->batch)) {
-            for (const auto& transaction : last->transactions) {
-                for (const auto& part : transaction.parts) {
-                    const auto key = last->environments[part.environment].key;
-                    const bool committed =
-                        std::any_of(touched_.begin(), touched_.end(), [&](const Touched& touched) {
-                            return touched.key == key && !touched.is_gone &&
-                                   touched.last_batch >= last->batch;
-                        });
-                    if (committed) run_after_steps(files_, options_.root, part.after);
+Result<void> Recovery::set_aside(Touched& touched, Error why) {
+    touched.is_owed = true;
+    if (holdings_.on_damage(touched.key) == OnDamage::begin_anew) {
+        log(touched.key + " is damaged and begun anew: " + why.what);
+        return holdings_.begin_anew(files_, touched.key);
+    }
+    Debt debt;
+    debt.aside = {touched.key, std::move(why), now()};
+    const auto place = holdings_.locate(touched.key);
+    if (place && debt.aside.why.fault != Fault::damaged) debt.inode = inode_of_data_file(place->directory);
+    ShareCollector share(debt);
+    for (std::size_t frame = touched.first_frame; frame < content_.records.size(); ++frame) {
+        FrameBuffer buffer;
+        buffer.clear();
+        encode_record(buffer, content_.records[frame]);
+        TRY_VOID(share.take(buffer.payload()));
+    }
+    TRY_VOID(write_debt(files_, directory(), debt));
+    log(touched.key + " is set aside: " + debt.aside.why.what);
+    asides_.push_back(debt.aside);
+    return {};
+}
+
+// Recovery needs some space: new names, indexes that grow.
+Result<void> Recovery::make_room() {
+    std::uint64_t space = 0;
+    while (volumes_.free_space(space) == 0 && space < kLeastSpace && reserve_.release()) continue;
+    return {};
+}
+
+Recovery::Touched* Recovery::owner_of(std::size_t frame, const RecordedPart& part) {
+    const Record& record = content_.records[frame];
+    const auto found = by_key_.find(record.environments[part.environment].key);
+    if (found == by_key_.end()) return nullptr;
+    Touched& touched = touched_[found->second];
+    const bool has_steps = counts(touched, frame) && !touched.is_gone && !touched.was_owed;
+    return has_steps ? &touched : nullptr;
+}
+
+const std::vector<FileStep>& Recovery::steps_of(const Record& record, const RecordedPart& part) const {
+    const auto derived = record.names_links ? derived_.end() : derived_.find(&part);
+    return derived == derived_.end() ? part.steps : derived->second;
+}
+
+Result<void> Recovery::redo_steps() {
+    for (std::size_t frame = 0; frame < content_.records.size(); ++frame) {
+        if (content_.records[frame].kind != Record::Kind::batch) continue;
+        TRY_VOID(redo_links(frame));
+        redo_after(frame);
+    }
+    report_.files_restored = redo_.restored();
+    return {};
+}
+
+Result<void> Recovery::redo_links(std::size_t frame) {
+    const Record& record = content_.records[frame];
+    for (const RecordedTransaction& transaction : record.transactions) {
+        for (const RecordedPart& part : transaction.parts) {
+            Touched* const touched = owner_of(frame, part);
+            if (touched == nullptr) continue;
+            for (const FileStep& step : steps_of(record, part)) {
+                if (step.kind == FileStep::Kind::remove) continue;
+                Result<void> done = redo_.redo(step, transaction);
+                while (!done && done.error().fault == Fault::disk_full && reserve_.release())
+                    done = redo_.redo(step, transaction);
+                if (done) continue;
+                const std::string what = "message file of " + touched->key + ": " + done.error().what;
+                if (accepted_ || touched->is_owed) {
+                    log("recovery: " + what);
+                } else if (blames_environment(done.error())) {
+                    TRY_VOID(set_aside(*touched, Error(what, Retry::later_may_help, done.error().fault)));
+                } else {
+                    return Error("recovery: " + what + ". Nothing is lost; make room and start again",
+                                 Retry::later_may_help, done.error().fault);
                 }
             }
         }
     }
-    std::stable_sort(steps_.begin(), steps_.end(),
-                     [](const Steps& a, const Steps& b) { return a.frame < b.frame; });
-    for (auto first = steps_.begin(); first != steps_.end();) {
-        const auto end =
-            std::find_if(first, steps_.end(), [&](const Steps& s) { return s.frame != first->frame; });
-        for (auto at = first; at != end; ++at) {
-            for (const FileStep& step : at->steps) redo_link(*at, step);
-        }
-        for (auto at = first; at != end; ++at) run_after_steps(files_, options_.root, at->steps);
-        first = end;
-    }
-}
-
-void Recovery::redo_link(const Steps& at, const FileStep& step) {
-    const std::filesystem::path to = options_.root / step.to;
-    Result<void> done;
-    if (step.kind == FileStep::Kind::link_path || step.kind == FileStep::Kind::rename) {
-        FileDescriptor from;
-        if (files_.open(options_.root / step.from, O_RDONLY, 0, from) == ENOENT) return;
-        done = name_again(files_, options_.root / step.from, to);
-    } else if (step.kind == FileStep::Kind::link_file) {
-        const auto& recorded = records_[at.frame].transactions[at.transaction].files;
-        if (step.file >= recorded.size()) return;
-        const RecordedFile& file = recorded[step.file];
-        FileDescriptor present;
-        if (files_.open(to, O_RDONLY, 0, present) == 0 && is_whole(present.get(), file)) return;
-        const auto source = recorded_file(file, to.parent_path());
-        if (!source) {
-            log("recovery: the bytes of " + step.to + " are gone");
-            return;
-        }
-        done = name_file(files_, source->get(), file.size, to);
-        ++report_.files_restored;
-    }
-    if (!done) log("recovery: " + done.error().what);
-}
-
-bool Recovery::is_whole(int fd, const RecordedFile& file) {
-    std::uint64_t size = 0;
-    if (files_.size_of(fd, size) != 0 || size != file.size) return false;
-    if (file.staged || !report_.power_was_cut) return true;
-    std::string bytes;
-    return files_.read(fd, 0, file.size, bytes) == 0 && bytes == file.bytes;
-}
-
-std::optional<FileDescriptor> Recovery::recorded_file(const RecordedFile& file,
-                                                      const std::filesystem::path& folder) {
-    if (file.staged) {
-        FileDescriptor staged;
-        if (files_.open(options_.root / file.bytes, O_RDONLY, 0, staged) != 0 ||
-            !is_whole(staged.get(), file))
-            return std::nullopt;
-        return staged;
-    }
-    auto made = make_unnamed(files_, folder, file.bytes);
-    if (!made) {
-        log("recovery: " + made.error().what);
-        return std::nullopt;
-    }
-    return std::move(*made);
-}
-
-Result<void> Recovery::sync() {
-    if (const int rc = files_.sync_file_system(root_)) return transient_error("sync: " + errno_text(rc));
     return {};
+}
+
+void Recovery::redo_after(std::size_t frame) {
+    const Record& record = content_.records[frame];
+    for (const RecordedTransaction& transaction : record.transactions) {
+        for (const RecordedPart& part : transaction.parts) {
+            if (owner_of(frame, part) == nullptr) continue;
+            const std::string left = run_after_steps(files_, options_.root, steps_of(record, part));
+            if (!left.empty()) log("recovery: files left behind:" + left);
+        }
+    }
 }
 
 Result<void> Recovery::finish() {
-    TRY_VOID(sync());
-    TRY_VOID(journal_.set_start(journal_.end(), next_batch_));
-    // Large files whose transactions are in place now, or never happened.
+    if (const int rc = volumes_.sync())
+        return transient_error("recovery: sync: " + errno_text(rc) + ". Nothing is lost; start again");
+    TRY_VOID(journal_.set_start(journal_.end(), content_.next_batch));
+    remove_staged();
+    files_.remove(directory() / kAcceptanceFile);
+    if (content_.records.empty()) return {};
+    log("recovery: " + std::to_string(report_.batches_found) + " batches in the journal, " +
+        std::to_string(report_.changes_applied) + " changes applied, " +
+        std::to_string(report_.changes_skipped) + " passed over, " + std::to_string(report_.files_restored) +
+        " files restored");
+    return {};
+}
+
+// Large files whose transactions are in place now, or never happened. A debt may still need its own.
+void Recovery::remove_staged() {
+    std::set<std::string> needed;
+    for (const SetAside& aside : asides_) {
+        const auto debt = read_debt(files_, directory(), aside.environment);
+        if (!debt) return;  // nobody knows which it needs
+        for (const std::string& frame : debt->frames) {
+            const auto record = decode_record(frame);
+            if (!record) return;
+            for (const auto& transaction : record->transactions) {
+                for (const auto& file : transaction.files) {
+                    if (file.staged) needed.emplace(file.bytes);
+                }
+            }
+        }
+    }
     std::vector<std::string> names;
     files_.list(options_.root / options_.staging, names);
     for (const std::string& name : names) {
-        if (name.starts_with(kStagedPrefix)) files_.remove(options_.root / options_.staging / name);
+        if (name.starts_with(kStagedPrefix) && !needed.contains((options_.staging / name).string()))
+            files_.remove(options_.root / options_.staging / name);
     }
-    if (!records_.empty()) {
-        log(std::string("recovery after ") +
-            (report_.power_was_cut ? "a power cut or reboot" : "the death of a process") + ": " +
-            std::to_string(report_.batches_found) + " batches in the journal, " +
-            std::to_string(report_.changes_applied) + " changes applied, " +
-            std::to_string(report_.changes_skipped) + " passed over, " +
-            std::to_string(report_.files_restored) + " files restored");
-    }
-    return {};
 }
 
 }  // namespace mailstead::commit

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/directory/directory.h"
+#include "common/directory/on_restored.h"
 
 namespace mailstead::directory {
 
@@ -28,6 +29,9 @@ public:
     // An error while accounts or aliases have addresses in it.
     virtual Result<void> remove_domain(const Domain& domain) = 0;
     virtual Result<void> set_catch_all(const Domain& domain, const std::optional<Address>& target) = 0;
+
+    // Writes a data file with all of it to the empty file `to`.
+    virtual Result<void> copy_to(int to) const = 0;
 
     // The login's domain must be ours and the address free. Ids are never given twice.
     virtual Result<AccountId> add_account(const NewAccount& account) = 0;
@@ -58,7 +62,9 @@ public:
     virtual Result<bool> remove_alias(const Address& address, const std::vector<Address>& targets) = 0;
 };
 
-// Opens `data_dir`/directory and creates it where it is missing.
-Result<std::unique_ptr<Editor>> edit_directory(const std::filesystem::path& data_dir);
+// Opens `data_dir`/directory and creates it where it is missing. A damaged one is restored from the copy that
+// is kept beside it after each change; `on_restored` hears of that.
+Result<std::unique_ptr<Editor>> edit_directory(const std::filesystem::path& data_dir,
+                                               const OnRestored& on_restored = {});
 
 }  // namespace mailstead::directory

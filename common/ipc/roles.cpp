@@ -32,17 +32,26 @@ struct Rule {
 constexpr Rule kRequests[] = {
     {MessageType::auth_step, kSmtpd | kImapd},     {MessageType::auth_cancel, kSmtpd | kImapd},
     {MessageType::deliver_message, kSmtpd},        {MessageType::quota_question, kSmtpd},
-    {MessageType::apply_change, kImapd},           {MessageType::ledger_line, kSmtpd | kImapd},
+    {MessageType::apply_change, kImapd | kAdmin},  {MessageType::ledger_line, kSmtpd | kImapd},
     {MessageType::queue_command, kAdmin},          {MessageType::status_question, kAdmin},
     {MessageType::account_gone, kAdmin},           {MessageType::session_poll, kSmtpd | kImapd},
     {MessageType::session_check, kSmtpd | kImapd}, {MessageType::session_result, kSmtpd | kImapd},
     {MessageType::account_changed, kAdmin},        {MessageType::who_question, kAdmin},
-    {MessageType::kick_command, kAdmin},
+    {MessageType::kick_command, kAdmin},           {MessageType::hold_command, kAdmin},
+    {MessageType::damage_report, kImapd},
+    {MessageType::undelete_messages, kAdmin},
 };
 
 Error failure(const std::string& doing, const std::filesystem::path& file) {
     const std::string what = doing + ' ' + file.string() + ": " + std::strerror(errno);
     return errno == ENOENT ? transient_error(what) : permanent_error(what);
+}
+
+// Whoever may enter the key's folder by its group may read the key, whatever the umask and our own group are.
+bool share_with_folder(int folder, int key) {
+    struct stat status {};
+    return ::fstat(folder, &status) == 0 && ::fchown(key, static_cast<uid_t>(-1), status.st_gid) == 0 &&
+           ::fchmod(key, 0640) == 0;
 }
 
 Result<Secret> write_key(const std::filesystem::path& file) {
@@ -54,8 +63,7 @@ Result<Secret> write_key(const std::filesystem::path& file) {
         return failure("cannot write", file);
     const FileDescriptor out(
         ::openat(folder.get(), beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640));
-    // The mode counts whatever the umask is; the group is the folder's where the daemons are different users.
-    if (!out || ::fchmod(out.get(), 0640) != 0) return failure("cannot write", file);
+    if (!out || !share_with_folder(folder.get(), out.get())) return failure("cannot write", file);
     if (::write(out.get(), key.data(), key.size()) != static_cast<ssize_t>(key.size()))
         return failure("cannot write", file);
     if (::renameat(folder.get(), beside.c_str(), folder.get(), file.filename().c_str()) != 0)
@@ -123,8 +131,12 @@ Result<Secret> read_key(const std::filesystem::path& file) {
 Result<Secret> make_key(const std::filesystem::path& data_dir, Role role) {
     const std::filesystem::path file = key_path(data_dir, role);
     auto there = read_key(file);
-    if (there || there.error().retry == Retry::is_useless) return there;
-    return write_key(file);
+    if (!there && there.error().retry != Retry::is_useless) return write_key(file);
+    if (!there) return there;
+    const FileDescriptor folder(::open(file.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const FileDescriptor key(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!folder || !key || !share_with_folder(folder.get(), key.get())) return failure("cannot share", file);
+    return there;
 }
 
 }  // namespace mailstead::ipc

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/file_descriptor.h"
+#include "common/base/open_file.h"
 #include "common/kv/env_state.h"
 
 namespace mailstead::kv {
@@ -29,6 +30,12 @@ Registry& registry() {
     return *instance;
 }
 
+std::string registry_key(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    std::string key = std::filesystem::weakly_canonical(directory, ignored).string();
+    return key.empty() ? directory.string() : key;
+}
+
 Result<void> sync_directory(const std::filesystem::path& directory) {
     const FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd || ::fsync(fd.get()) != 0) return transient_error("cannot sync " + directory.string());
@@ -44,7 +51,7 @@ Result<void> make_directories(const std::filesystem::path& directory) {
     }
     const std::filesystem::path parent = directory.has_parent_path() ? directory.parent_path() : ".";
     if (parent != directory) TRY_VOID(make_directories(parent));
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) {
         return transient_error("cannot create " + directory.string() + ": " +
                                std::system_category().message(errno));
     }
@@ -77,8 +84,60 @@ Result<void> open_root(MDB_env* env) {
     return {};
 }
 
+constexpr mode_t kDataMode = 0640;
+constexpr mode_t kLockMode = 0660;
+constexpr mode_t kModeBits = 07777;
+
+std::string through_proc(const FileDescriptor& fd) {
+    return "/proc/self/fd/" + std::to_string(fd.get());
+}
+
+// One of LMDB's files, as it must be before LMDB opens it by name: a file and no link, of the folder's group,
+// and with `mode`. Only its owner can see to the latter. O_PATH, since closing anything else would take away
+// the locks that this process may have on the file (fcntl(2)).
+Result<void> settle_file(int folder, const char* name, gid_t group, mode_t mode, const std::string& where) {
+    const FileDescriptor file(::openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!file && errno == ENOENT) return {};
+    if (!file || ::fstat(file.get(), &status) != 0)
+        return transient_error(where + '/' + name + ": " + std::system_category().message(errno));
+    if (!S_ISREG(status.st_mode)) return permanent_error(where + '/' + name + " is no file");
+    if (status.st_uid != ::geteuid()) return {};
+    if (status.st_gid != group)
+        (void)::fchownat(file.get(), "", static_cast<uid_t>(-1), group, AT_EMPTY_PATH);
+    if ((status.st_mode & kModeBits) != mode) (void)::chmod(through_proc(file).c_str(), mode);
+    return {};
+}
+
+// Readers of other users write where they read into the lock file, and nothing into the data; so the two have
+// different modes, and the owner makes the lock file, whoever comes first.
+Result<void> settle_files(int folder, const std::string& where) {
+    struct stat status {};
+    if (::fstat(folder, &status) != 0) return transient_error("cannot look at " + where);
+    if (status.st_uid == ::geteuid()) {
+        const FileDescriptor made(
+            ::openat(folder, "lock.mdb", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kLockMode));
+    } else if (::faccessat(folder, "lock.mdb", F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+        // One that root made would keep the owner out.
+        return transient_error(where + " has no lock.mdb, which its owner alone may make");
+    }
+    TRY_VOID(settle_file(folder, "lock.mdb", status.st_gid, kLockMode, where));
+    return settle_file(folder, "data.mdb", status.st_gid, kDataMode, where);
+}
+
 Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory,
                                              const EnvOptions& options) {
+    // LMDB opens its files by name; through the descriptor nothing above them can become a link meanwhile.
+    const FileDescriptor folder = open_without_links(AT_FDCWD, directory.string(), O_RDONLY | O_DIRECTORY);
+    if (!folder && errno == ELOOP)
+        return permanent_error(directory.string() + " leads through a symbolic link");
+    if (!folder) {
+        const int code = errno;
+        TRY_VOID(check_file(directory, options.must_exist));
+        return lmdb_error(code, ("open " + directory.string()).c_str());
+    }
+    TRY_VOID(settle_files(folder.get(), directory.string()));
+    TRY_VOID(check_file(directory, options.must_exist));
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
     state->access = options.access;
@@ -86,12 +145,18 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
     mdb_env_set_mapsize(state->env, static_cast<std::size_t>(options.map_size));
     mdb_env_set_maxdbs(state->env, options.max_databases);
     mdb_env_set_maxreaders(state->env, options.max_readers);
-    if (const int rc = mdb_env_open(state->env, directory.c_str(), flags_for(options.access), 0600)) {
+    const char* const name = permanent_text(std::filesystem::absolute(directory).string());
+    mdb_env_set_userctx(state->env, const_cast<char*>(name));
+    mdb_env_set_assert(state->env, &note_failed_assertion);
+    note_use(name);
+    if (const int rc =
+            mdb_env_open(state->env, through_proc(folder).c_str(), flags_for(options.access), kDataMode))
         return lmdb_error(rc, ("open " + directory.string()).c_str());
-    }
+    TRY_VOID(settle_files(folder.get(), directory.string()));  // those that are new
     // LMDB leaves its data descriptor open across exec.
     int fd = -1;
     if (mdb_env_get_fd(state->env, &fd) == 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    state->identity = FileIdentity::of(fd);
     int dead = 0;
     mdb_reader_check(state->env, &dead);
     TRY_VOID(open_root(state->env));
@@ -100,25 +165,71 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
         const std::lock_guard lock(all.mutex);
         const std::string key = last->registry_key;
         delete last;
-        all.open.erase(key);
+        // Another environment may have its place by now.
+        const auto entry = all.open.find(key);
+        if (entry != all.open.end() && entry->second.expired()) all.open.erase(entry);
         all.closed.notify_all();
     });
 }
 
 }  // namespace
 
+bool is_open_here(const std::filesystem::path& directory) {
+    Registry& all = registry();
+    const std::lock_guard lock(all.mutex);
+    return all.open.contains(registry_key(directory));
+}
+
+std::string errno_text(int code) {
+    return std::system_category().message(code);
+}
+
+Fault fault_of(int code) {
+    switch (code) {
+        case ENOSPC:
+        case EDQUOT:
+            return Fault::disk_full;
+        case EIO:
+        case EUCLEAN:
+        case EBADMSG:
+            return Fault::damaged;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case EAGAIN:
+        case MDB_READERS_FULL:
+            return Fault::busy;
+        default:
+            return Fault::none;
+    }
+}
+
 Error lmdb_error(int code, const char* doing) {
     std::string what = std::string("lmdb: ") + doing + ": " + mdb_strerror(code);
     switch (code) {
-        case MDB_CORRUPTED:
-        case MDB_INVALID:
         case MDB_VERSION_MISMATCH:
         case MDB_INCOMPATIBLE:
         case MDB_BAD_VALSIZE:
             return permanent_error(std::move(what));
+        case MDB_CORRUPTED:
+        case MDB_PAGE_NOTFOUND:
+        case MDB_INVALID:
+            return transient_error(std::move(what), Fault::damaged);
         default:
-            return transient_error(std::move(what));
+            return transient_error(std::move(what), fault_of(code));
     }
+}
+
+FileIdentity FileIdentity::of(const std::filesystem::path& file) {
+    struct stat info {};
+    if (::stat(file.c_str(), &info) != 0) return {};
+    return {info.st_dev, info.st_ino};
+}
+
+FileIdentity FileIdentity::of(int fd) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) return {};
+    return {info.st_dev, info.st_ino};
 }
 
 EnvState::~EnvState() {
@@ -191,14 +302,13 @@ Result<void> EnvState::remap(std::size_t size) {
 
 Result<std::shared_ptr<Env>> Env::open(const std::filesystem::path& directory, const EnvOptions& options) {
     if (options.access != Access::reader) TRY_VOID(make_directories(directory));
-    std::error_code ignored;
-    std::string key = std::filesystem::weakly_canonical(directory, ignored).string();
-    if (key.empty()) key = directory.string();
+    const std::string key = registry_key(directory);
 
     Registry& all = registry();
     std::unique_lock lock(all.mutex);
     for (auto entry = all.open.find(key); entry != all.open.end(); entry = all.open.find(key)) {
         if (auto state = entry->second.lock()) {
+            if (state->identity != FileIdentity::of(directory / "data.mdb")) break;
             if (options.access != Access::reader && options.access != state->access) {
                 return permanent_error(directory.string() + " is open with another access in this process");
             }
@@ -208,7 +318,7 @@ Result<std::shared_ptr<Env>> Env::open(const std::filesystem::path& directory, c
     }
     TRY(state, open_state(directory, options));
     state->registry_key = key;
-    all.open.emplace(key, state);
+    all.open.insert_or_assign(key, state);
     return std::shared_ptr<Env>(new Env(std::move(state)));
 }
 
@@ -309,7 +419,10 @@ Result<void> Env::update(const std::function<Result<void>(WriteTransaction&)>& w
 }
 
 Result<void> Env::grow() {
-    return state_->remap(state_->map_size() * 2);
+    const std::size_t size = state_->map_size() * 2;
+    if (size > kMostMapSize)
+        return permanent_error("lmdb: " + directory().string() + " is as large as it may become");
+    return state_->remap(size);
 }
 
 std::uint64_t Env::pages() const {
@@ -357,6 +470,10 @@ void Env::clear_stale_readers() {
 
 bool Env::is_broken() const {
     return state_->broken;
+}
+
+bool Env::is_replaced() const {
+    return state_->identity != FileIdentity::of(state_->directory / "data.mdb");
 }
 
 const std::filesystem::path& Env::directory() const {

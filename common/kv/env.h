@@ -28,6 +28,7 @@ struct MDB_cursor;
 namespace mailstead::kv {
 
 inline constexpr std::size_t kMaxKeySize = 511;
+inline constexpr std::uint64_t kMostMapSize = std::uint64_t{1} << 40;  // a map grows up to this
 inline constexpr std::uint64_t kDefaultMapSize = std::uint64_t{16}
                                                  << 30;  // address space, not disk: the file grows as needed
 
@@ -42,6 +43,7 @@ struct EnvOptions {
     std::uint64_t map_size = kDefaultMapSize;
     unsigned max_databases = 24;
     unsigned max_readers = 512;
+    bool must_exist = false;  // a missing or empty data file is damage, not the first use
 };
 
 // A named database inside an environment; valid as long as its Env.
@@ -192,9 +194,11 @@ private:
 
 class Env {
 public:
-    // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0700). Opening a directory which
+    // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0750). Opening a directory which
     // this process has open already gives the same environment again (LMDB forbids opening it twice):
-    // `reader` takes what is there, any other access must match.
+    // `reader` takes what is there, any other access must match. When its files were replaced meanwhile, the
+    // new ones are opened, and whoever holds the old ones keeps them. The data file is checked before LMDB
+    // maps it (check_file).
     static Result<std::shared_ptr<Env>> open(const std::filesystem::path& directory,
                                              const EnvOptions& options);
     ~Env();
@@ -218,8 +222,8 @@ public:
     // engine.
     Result<void> update(const std::function<Result<void>(WriteTransaction&)>& work);
 
-    // Doubles the map. No write transaction may be open in this thread; waits a bounded time for other
-    // threads' snapshots.
+    // Doubles the map, up to kMostMapSize. Only for WriteTransaction::wants_growth(). No write transaction
+    // may be open in this thread; waits a bounded time for other threads' snapshots.
     Result<void> grow();
 
     // Pages used by the file so far, each page_size() bytes: what grows while a Pin holds old snapshots.
@@ -240,17 +244,30 @@ public:
     // and open it again.
     bool is_broken() const;
 
+    // Whether the data file in the folder is another one by now, or none. One system call.
+    bool is_replaced() const;
+
     const std::filesystem::path& directory() const;
     Access access() const;
 
 private:
+    friend Result<void> copy_compact(const Env& env, int to);  // copy.h
     explicit Env(std::shared_ptr<EnvState> state) : state_(std::move(state)) {}
     std::shared_ptr<EnvState> state_;
 };
 
-// Puts meta pages back into a data file that nobody has open, creating directory and file when missing: the
-// next open sees the snapshot they name. The pages that this snapshot reaches must be in the file (see Pin).
-// Refuses bytes that are not LMDB 0.9's.
+// Puts meta pages back into a data file that this process has not open: the next open sees the snapshot they
+// name. The pages that this snapshot reaches must be in the file (see Pin). When another process has it open
+// the file stays as it is, and a copy with the pages of the snapshot, durable, takes its name, with a lock
+// file of its own. Creates directory and file where the snapshot was empty. Fault::damaged when the file
+// cannot be that snapshot's; refuses bytes that are not LMDB 0.9's.
 Result<void> restore_meta_pages(const std::filesystem::path& directory, const MetaPages& pages);
+
+// Looks at data.mdb without mapping it: meta pages, version, page size, the roots, and that the file has all
+// pages which it names. Four reads where all is well. Fault::damaged otherwise; the text names the file. A
+// missing or empty file is damage only where it `must_exist`.
+Result<void> check_file(const std::filesystem::path& directory, bool must_exist = false);
+// The same of a data file by any name.
+Result<void> check_data_file(const std::filesystem::path& file, bool must_exist = false);
 
 }  // namespace mailstead::kv

@@ -86,9 +86,11 @@ Result<void> check_format(kv::Env& env, kv::Database meta) {
         if (found && ByteReader(*found).varint() > kFormat) {
             return permanent_error("the ledger was written by a newer version of Mailstead");
         }
+        if (found) return {};
         ByteWriter format;
         format.varint(kFormat);
-        TRY_VOID(transaction.put(meta, kFormatKey, format.bytes()));
+        if (!found || ByteReader(*found).varint() != kFormat)
+            TRY_VOID(transaction.put(meta, kFormatKey, format.bytes()));
         return {};
     });
 }

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <grp.h>
 #include <optional>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -91,28 +91,16 @@ Result<void> bind_internet(const Plan& plan, Sockets& sockets) {
     return {};
 }
 
-Result<void> make_folders(const Plan& plan) {
-    for (const std::filesystem::path& folder : plan.folders) {
-        if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-            return permanent_error("cannot make " + folder.string() + ": " + std::strerror(errno));
-    }
-    return {};
-}
-
 Result<void> bind_local(const Plan& plan, Sockets& sockets) {
     for (const UnixSocketPlan& wanted : plan.unix_sockets) {
         TRY(socket, wanted.datagram ? net::bind_unix_datagram(wanted.path, wanted.mode)
                                     : net::bind_unix(wanted.path, wanted.mode));
+        if (wanted.group != static_cast<gid_t>(-1) &&
+            ::lchown(wanted.path.c_str(), static_cast<uid_t>(-1), wanted.group) != 0)
+            return permanent_error("cannot give " + wanted.path + " to group " +
+                                   std::to_string(wanted.group) + ": " + std::strerror(errno));
         sockets.unix_sockets.push_back(std::move(socket));
     }
-    return {};
-}
-
-Result<void> close_sandbox(Plan& plan) {
-    // For opening it anew after rotation.
-    if (!plan.log_file.empty()) allow_replaced(plan, plan.log_file, Access::log);
-    TRY(report, enter_sandbox(plan.sandbox));
-    log::info("daemon.sandbox", {{"landlock", report.landlock_abi}, {"seccomp", report.seccomp}});
     return {};
 }
 
@@ -120,24 +108,31 @@ Result<void> close_sandbox(Plan& plan) {
 // then in the user's folders must be the user's.
 class ActingAs {
 public:
-    explicit ActingAs(const std::string& user) {
-        if (::geteuid() != 0 || user.empty()) return;
-        const passwd* const entry = ::getpwnam(user.c_str());  // that there is none is said by drop_root
-        acts_ = entry != nullptr && ::setegid(entry->pw_gid) == 0 && ::seteuid(entry->pw_uid) == 0;
+    explicit ActingAs(const std::optional<Identity>& who) {
+        if (!who) return;
+        groups_.resize(64 * 1024);  // NGROUPS_MAX
+        const int count = ::getgroups(static_cast<int>(groups_.size()), groups_.data());
+        groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
+        // What is refused here is refused by become() as well, which says so.
+        acts_ = ::setgroups(who->groups.size(), who->groups.data()) == 0 && ::setegid(who->gid) == 0 &&
+                ::seteuid(who->uid) == 0;
     }
     ~ActingAs() {
-        if (acts_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();
+        if (!acts_) return;
+        if (::seteuid(0) != 0 || ::setegid(0) != 0 || ::setgroups(groups_.size(), groups_.data()) != 0)
+            std::abort();
     }
     ActingAs(const ActingAs&) = delete;
     ActingAs& operator=(const ActingAs&) = delete;
 
 private:
+    std::vector<gid_t> groups_;
     bool acts_ = false;
 };
 
 Result<FileDescriptor> take_lock(const Plan& plan, std::string_view program) {
     if (plan.lock.empty()) return FileDescriptor();
-    const ActingAs user(plan.user);
+    const ActingAs user(plan.identity);
     const auto holder = holder_of(plan.lock);
     if (holder && holder->stopping)
         log::info("daemon.waits", {{"for", holder->to_string()}, {"why", "it is stopping"}});
@@ -153,7 +148,7 @@ struct Running {
 
 Result<Running> start(Program& program, const std::string& settings) {
     TRY(plan, program.configure(settings));
-    TRY_VOID(log::open(plan.log_level, plan.log_file, program.name()));
+    log::set_level(plan.log_level, program.name());
     const std::size_t files = raise_file_limit(plan.max_open_files);
     if (files < plan.max_open_files)
         log::warning("daemon.files.few", {{"wanted", plan.max_open_files}, {"limit", files}});
@@ -161,12 +156,15 @@ Result<Running> start(Program& program, const std::string& settings) {
     Sockets sockets;
     TRY_VOID(bind_internet(plan, sockets));
     TRY_VOID(program.prepare());
-    TRY_VOID(drop_root(plan.user));
-    TRY_VOID(make_folders(plan));
+    if (plan.identity) TRY_VOID(become(*plan.identity));
+    TRY_VOID(forbid_new_privileges());
+    TRY_VOID(log::open(plan.log_file));
+    TRY_VOID(program.settle());
     TRY_VOID(bind_local(plan, sockets));
     TRY_VOID(program.open());
     net::IoThreads& threads = program.keep(std::make_unique<net::IoThreads>(plan.threads));
-    TRY_VOID(close_sandbox(plan));
+    TRY(report, close_sandbox(plan));
+    log::info("daemon.sandbox", {{"landlock", report.landlock_abi}, {"seccomp", report.seccomp}});
     TRY_VOID(program.start(threads, std::move(sockets)));
     threads.start();
     return Running{std::move(plan), std::move(lock), &threads};
@@ -208,7 +206,9 @@ int run(Program& program, const std::string& settings) {
     const sigset_t signals = handled_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
-    ::umask(0077);
+    // Files are for their folder's group; modes say where not.
+    ::umask(0027);
+    keep_memory_private();
     const FileDescriptor service_manager = find_service_manager();
     auto running = start(program, settings);
     if (!running) {
@@ -227,6 +227,8 @@ int run(Program& program, const std::string& settings) {
     running->threads->stop();
     running->threads->join();
     program.close();
+    // Until the process is gone: what the program still has open is closed after this.
+    static_cast<void>(running->lock.release());
     return kOk;
 }
 

@@ -31,6 +31,8 @@ public:
     virtual Result<Plan> configure(const std::string& settings_file) = 0;
     // Still root if started as root: reads what only root can (TLS keys).
     virtual Result<void> prepare() { return {}; }
+    // As the user, before the Unix sockets are bound: the folders that they lie in.
+    virtual Result<void> settle() { return {}; }
     // As the user, before the sandbox: opens databases and folders, whose lock files the sandbox may not let
     // create.
     virtual Result<void> open() { return {}; }

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -30,8 +31,39 @@ Sink& sink() {
     return one;
 }
 
+// The daemons are different users; the group of the log's folder is the one that they have in common.
+void share_with_folder(const std::string& path, int fd, mode_t mode) {
+    struct stat folder {};
+    const std::size_t end = path.rfind('/');
+    const std::string parent = end == std::string::npos ? "." : path.substr(0, end + 1);
+    if (::stat(parent.c_str(), &folder) != 0 || ::fchown(fd, static_cast<uid_t>(-1), folder.st_gid) != 0)
+        return;
+    (void)::fchmod(fd, mode);  // whatever the umask
+}
+
+// -1 with errno set.
 int open_file(const std::string& path) {
-    return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+    constexpr mode_t kMode = 0660;
+    int fd = -1;
+    for (int attempt = 0; attempt < 3 && fd < 0; ++attempt) {
+        // Not O_CREAT alone: the kernel refuses it for what another user made in a sticky folder
+        // (fs.protected_regular).
+        fd = ::open(path.c_str(), kFlags);
+        if (fd >= 0 || errno != ENOENT) break;
+        fd = ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, kMode);
+        if (fd >= 0) share_with_folder(path, fd, kMode);
+        if (fd < 0 && errno != EEXIST) break;
+    }
+    struct stat status {};
+    if (fd < 0 || ::fstat(fd, &status) != 0) return -1;
+    if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) {
+        ::close(fd);
+        errno = EINVAL;
+        return -1;
+    }
+    ::fcntl(fd, F_SETFL, O_APPEND);
+    return fd;
 }
 
 std::string_view name_of(Level level) {
@@ -96,16 +128,24 @@ void Field::append_to(std::string& line) const {
     }
 }
 
-Result<void> open(Level level, const std::string& path, std::string_view program) {
+void set_level(Level level, std::string_view program) {
     Sink& s = sink();
-    if (!path.empty()) {
-        const int fd = open_file(path);
-        if (fd < 0) return permanent_error("cannot open the log " + path + ": " + std::strerror(errno));
-        s.fd = fd;
-    }
-    s.path = path;
     s.program = program;
     s.level = level;
+}
+
+Result<void> open(const std::string& path) {
+    if (path.empty()) return {};
+    const int fd = open_file(path);
+    if (fd < 0) {
+        const std::string why = errno == ELOOP    ? "it is a symbolic link"
+                                : errno == EINVAL ? "it is no file"
+                                                  : std::strerror(errno);
+        return permanent_error("cannot open the log " + path + ": " + why);
+    }
+    Sink& s = sink();
+    s.fd = fd;
+    s.path = path;
     return {};
 }
 

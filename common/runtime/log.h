@@ -44,8 +44,13 @@ private:
     Kind kind_;
 };
 
-// Before threads start. An empty path is standard error. Until then lines of level info go to standard error.
-Result<void> open(Level level, const std::string& path, std::string_view program);
+// Before threads start: which lines are written, and who says so. Until then those of level info.
+void set_level(Level level, std::string_view program);
+// Before threads start, as the user who is to write it: a file instead of standard error; nothing when `path`
+// is empty. Its name is not followed if it is a link, and a new one is made readable and writable for its
+// group, in which the daemons meet. An error, permanent: it cannot be opened, or it is no file (nor a
+// terminal, nor /dev/null).
+Result<void> open(const std::string& path);
 // Opens the file again under its name (after rotation); keeps the old one on failure.
 void reopen();
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "common/base/open_file.h"
 #include "common/base/text.h"
 
 namespace mailstead::runtime {
@@ -182,7 +183,7 @@ std::filesystem::path owner_lock(const std::filesystem::path& data_dir) {
 }
 
 Result<FileDescriptor> hold_lock(const std::filesystem::path& file, std::string_view who) {
-    FileDescriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    FileDescriptor lock(open_without_links(AT_FDCWD, file.string(), O_RDWR | O_CREAT | O_NONBLOCK, 0600));
     if (!lock) {
         const std::string what = "cannot open " + file.string() + ": " + std::strerror(errno);
         return errno == ENOENT || errno == ENOSPC ? transient_error(what) : permanent_error(what);
@@ -197,13 +198,13 @@ Result<FileDescriptor> own_data_folder(const std::filesystem::path& data_dir, st
 }
 
 std::optional<Holder> holder_of(const std::filesystem::path& file) {
-    const FileDescriptor lock(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const FileDescriptor lock(open_without_links(AT_FDCWD, file.string(), O_RDONLY | O_NONBLOCK));
     if (!lock || is_unlocked(lock.get())) return std::nullopt;
     return read_holder(lock.get());
 }
 
 Result<void> check_unlocked(const std::filesystem::path& file) {
-    const FileDescriptor lock(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const FileDescriptor lock(open_without_links(AT_FDCWD, file.string(), O_RDONLY | O_NONBLOCK));
     if (!lock) return {};
     return wait_for(file, lock.get(), &is_unlocked);
 }

@@ -1,6 +1,8 @@
 #include "common/runtime/plan.h"
 
 #include <algorithm>
+#include <unistd.h>
+#include <utility>
 
 #include "common/runtime/addresses.h"
 
@@ -24,12 +26,16 @@ Result<settings::Settings> load_settings(const std::string& file) {
     return *std::move(loaded);
 }
 
-Plan plan_of(const settings::Settings& settings) {
+Result<Plan> plan_of(const settings::Settings& settings, Role role) {
     Plan plan;
     plan.data_dir = settings.data_dir;
     plan.log_level = static_cast<log::Level>(settings.log.level);
     plan.log_file = settings.log.file;
-    plan.user = settings.user;
+    // Whom the service manager started as somebody else is who it should be.
+    if (::geteuid() == 0) {
+        TRY(identity, identity_of(settings, role));
+        plan.identity = std::move(identity);
+    }
     plan.threads = settings.workers;
     return plan;
 }
@@ -38,6 +44,12 @@ void allow_replaced(Plan& plan, const std::filesystem::path& file, Access access
     const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
     const bool holds_data = !plan.data_dir.empty() && is_within(plan.data_dir, folder);
     plan.sandbox.paths.push_back({.path = holds_data ? file : folder, .access = access});
+}
+
+Result<SandboxReport> close_sandbox(const Plan& plan) {
+    Plan all = plan;
+    if (!plan.log_file.empty()) allow_replaced(all, plan.log_file, Access::log);
+    return enter_sandbox(all.sandbox);
 }
 
 Result<void> add_listeners(Plan& plan, std::span<const settings::Listener> listeners) {

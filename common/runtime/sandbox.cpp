@@ -4,9 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/landlock.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -71,7 +69,8 @@ Rights rights_of(Access access) {
         case Access::read:
             return kReadRights;
         case Access::update:
-            return kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE;
+            // A lock file that is new gets its size from whoever opens it first.
+            return kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE;
         case Access::temporary:
             return kTemporaryRights;
         case Access::log:
@@ -180,24 +179,13 @@ Result<int> close_file_system(const Sandbox& sandbox) {
 
 }  // namespace
 
-Result<void> drop_root(const std::string& user) {
-    if (geteuid() == 0 && !user.empty() && user != "root") {
-        errno = 0;
-        const passwd* const entry = getpwnam(user.c_str());
-        if (entry == nullptr) return permanent_error("there is no user " + user);
-        if (initgroups(user.c_str(), entry->pw_gid) != 0) return failure("groups of " + user);
-        if (setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) != 0) return failure("group of " + user);
-        if (setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0) return failure("user " + user);
-        if (setuid(0) == 0) return permanent_error("root could not be given up");
-        // Changing ids forbids core dumps and ptrace by the user's other processes; that stays, with keys in
-        // memory.
-    }
+Result<void> forbid_new_privileges() {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failure("no_new_privs");
     return {};
 }
 
 Result<SandboxReport> enter_sandbox(const Sandbox& sandbox) {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failure("no_new_privs");
+    TRY_VOID(forbid_new_privileges());
     SandboxReport report;
     TRY(abi, close_file_system(sandbox));
     report.landlock_abi = abi;

@@ -1,4 +1,4 @@
-// Giving up what a daemon does not need: root, the file system (Landlock), system calls (seccomp).
+// Giving up what a daemon does not need: the file system (Landlock), system calls (seccomp).
 #pragma once
 
 #include <cstdint>
@@ -39,9 +39,9 @@ struct SandboxReport {
     bool seccomp = false;
 };
 
-// Changes to the user (and its groups) for good and sets no_new_privs; does nothing but the latter when not
-// root or when `user` is empty. Before threads start.
-Result<void> drop_root(const std::string& user);
+// No program that this process starts gets more rights than it has (no_new_privs). An error, permanent: the
+// kernel refuses.
+Result<void> forbid_new_privileges();
 
 // Closes the sandbox around this process, all threads (seccomp) and all threads started later (Landlock):
 // call before threads start. A kernel without Landlock or seccomp is no error (see the report); a rule that

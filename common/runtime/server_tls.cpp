@@ -1,13 +1,28 @@
 #include "common/runtime/server_tls.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 
+#include "common/base/file_descriptor.h"
 #include "common/runtime/log.h"
 
 namespace mailstead::runtime {
 namespace {
+
+// In words that say what to do; OpenSSL's are "system lib".
+Result<void> check_readable(const std::filesystem::path& file) {
+    const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (opened) return {};
+    std::string what = "cannot read " + file.string() + ": " + std::strerror(errno);
+    if (errno == EACCES)
+        what += "; user " + std::to_string(::geteuid()) + " needs to read it and to enter the folders above";
+    return permanent_error(std::move(what));
+}
 
 net::TlsServerOptions options_of(const settings::Tls& tls) {
     net::TlsServerOptions options;
@@ -38,6 +53,10 @@ Result<void> ServerTls::load(const settings::Tls& tls, std::span<const settings:
         if (std::ranges::any_of(listeners, begins_with_tls))
             return permanent_error("a listener begins with TLS, but tls.certificate is not set");
         return {};
+    }
+    for (const settings::CertificatePaths& pair : tls.certificates) {
+        TRY_VOID(check_readable(pair.certificate));
+        TRY_VOID(check_readable(pair.key));
     }
     TRY(context, net::TlsServerContext::load(options_of(tls)));
     context_ = std::move(context);

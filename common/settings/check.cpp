@@ -42,8 +42,16 @@ private:
     }
 
     void check_user() {
-        if (settings_.user.empty() || ::getpwnam(settings_.user.c_str()) != nullptr) return;
-        problem("user", "there is no user \"" + settings_.user + "\" on this machine");
+        const auto known = [&](const char* key, const std::string& user) {
+            if (::getpwnam(user.c_str()) == nullptr)
+                problem(key, "there is no user \"" + user +
+                                 "\" on this machine; `systemd-sysusers` makes "
+                                 "those of Mailstead");
+        };
+        if (settings_.user.empty() || settings_.user == "root") return;
+        known("user", settings_.user);
+        known("imapd_user", settings_.imapd_user.empty() ? settings_.user + "-imapd" : settings_.imapd_user);
+        known("smtpd_user", settings_.smtpd_user.empty() ? settings_.user + "-smtpd" : settings_.smtpd_user);
     }
 
     void check_listeners() {

@@ -356,7 +356,13 @@ Result<Settings, Problems> load(const std::filesystem::path& file) {
     if (!in && !in.eof()) return refused("cannot be read");
     if (in.bad() || !in.is_open())
         return refused(std::string("cannot be read (") + std::strerror(errno) + ')');
-    return parse(text, file);
+    auto settings = parse(text, file);
+    if (!settings) return settings;
+    // Where the folder lies is the administrator's to say, also by links; below it none are followed.
+    std::error_code error;
+    const auto real = std::filesystem::canonical(settings->data_dir, error);
+    if (!error) settings->data_dir = real;
+    return settings;
 }
 
 }  // namespace mailstead::settings

@@ -135,6 +135,8 @@ struct Limits {
     std::uint32_t queue_messages = 0;
     // Bytes that stay free on the data folder's disk: below, mail is answered with "later".
     std::uint64_t free_space = 0;
+    // How long expunged messages are kept. Zero: not at all.
+    Seconds keep_deleted{0};
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
@@ -195,8 +197,11 @@ struct Settings {
     // The name in greetings, HELO, Received and Message-ID; certificates are made for it.
     Domain hostname = Domain::parse("localhost").value();
     std::filesystem::path data_dir;
-    // The user that daemons become when started as root; empty: stay who they are.
+    // The users that daemons become when started as root. `user` is deliver's, who owns the data; empty: all
+    // stay who they are. The others empty: that name with -imapd, -smtpd.
     std::string user;
+    std::string imapd_user;
+    std::string smtpd_user;
     // Threads of one daemon; 0: one per core.
     std::uint32_t workers = 0;
     std::vector<Listener> listeners;
@@ -235,7 +240,7 @@ struct Problems {
 constexpr std::string_view kDefaultFile = "/etc/mailstead/mailstead.toml";
 
 // Reads and checks all of `file`; reports every problem, not only the first. Does not look at the files it
-// names.
+// names, but for links on the way to the data folder, which are resolved.
 Result<Settings, Problems> load(const std::filesystem::path& file);
 // The same from text; `file` names it in problems and gives the folder that relative paths count from.
 Result<Settings, Problems> parse(std::string_view toml, const std::filesystem::path& file);

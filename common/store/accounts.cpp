@@ -5,7 +5,9 @@
 
 #include "common/base/text.h"
 #include "common/store/applier.h"
+#include "common/store/index_check.h"
 #include "common/store/maildir.h"
+#include "common/store/owed_changes.h"
 #include "common/store/records.h"
 
 namespace mailstead::store {
@@ -69,8 +71,16 @@ public:
 
     Result<std::string> apply(kv::WriteTransaction& transaction, std::string_view bytes,
                               commit::ApplyContext& context) override {
-        const auto change = decode_change(bytes);
+        auto change = decode_change(bytes);
         if (!change) return to_error(change.error());
+        if (context.onto_rebuilt()) {
+            if (!owed_) owed_.emplace();
+            const auto left = owed_->take_away_what_is_there(transaction, databases_, *change);
+            if (!left) return to_error(left.error());
+            if (!*left) return encode(ChangeResult(Done{}));
+        } else {
+            owed_.reset();
+        }
         const auto result = Applier(transaction, databases_, id_, context).apply(*change);
         if (!result) return to_error(result.error());
         memory_->note(id_, change->action, *result);
@@ -82,6 +92,7 @@ private:
     std::shared_ptr<kv::Env> env_;
     Databases databases_;
     std::shared_ptr<Accounts::Memory> memory_;
+    std::optional<OwedChanges> owed_;  // while a debt is paid
 };
 
 std::optional<AccountId> parse_id(std::string_view name) {
@@ -93,8 +104,8 @@ std::optional<AccountId> parse_id(std::string_view name) {
 
 }  // namespace
 
-Accounts::Accounts(std::function<void(std::string_view)> log)
-    : log_(std::move(log)), memory_(std::make_shared<Memory>()) {}
+Accounts::Accounts(std::function<void(std::string_view)> log, std::filesystem::path root)
+    : log_(std::move(log)), root_(std::move(root)), memory_(std::make_shared<Memory>()) {}
 Accounts::~Accounts() = default;
 
 Accounts::Changed Accounts::take_changed(AccountId account) {
@@ -107,6 +118,7 @@ Result<commit::EnvironmentPlace> Accounts::locate(std::string_view name) {
     commit::EnvironmentPlace place;
     place.directory = maildir::index_path(*id);
     place.options = index_options(kv::Access::engine_writer);
+    place.must_exist = !root_.empty() && lost_index(root_, *id);
     return place;
 }
 
@@ -116,9 +128,9 @@ Result<std::unique_ptr<commit::Environment>> Accounts::attach(std::string_view n
     if (!id) return to_error(Failure(Fault::non_existent, "no such account"));
     TRY(databases, open_databases(*env));
     TRY(transaction, env->read());
-    if (const auto format = check_format(transaction, databases); !format) {
-        if (log_) log_("account " + std::string(name) + ": " + format.error().what);
-        return to_error(format.error());
+    if (const auto checked = check_index(transaction, databases, *id); !checked) {
+        if (log_) log_("account " + std::string(name) + ": " + checked.error().what);
+        return to_error(checked.error());
     }
     return std::unique_ptr<commit::Environment>(
         std::make_unique<AccountEnvironment>(*id, std::move(env), databases, memory_));

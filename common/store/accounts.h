@@ -19,8 +19,10 @@ namespace mailstead::store {
 class Accounts final : public commit::Participant {
 public:
     // `log` takes one line about what an operator should know (an index migrated, or damaged and waiting for
-    // a rebuild).
-    explicit Accounts(std::function<void(std::string_view)> log = {});
+    // a rebuild). With the data folder `root` an account whose index is gone although its files are there is
+    // Fault::damaged (rebuild_index() makes it again) and not a new one; so is an index that does not belong
+    // here or whose counts contradict each other.
+    explicit Accounts(std::function<void(std::string_view)> log = {}, std::filesystem::path root = {});
     ~Accounts() override;
 
     Result<commit::EnvironmentPlace> locate(std::string_view name) override;
@@ -39,6 +41,7 @@ public:
 
 private:
     std::function<void(std::string_view)> log_;
+    std::filesystem::path root_;
     std::shared_ptr<Memory> memory_;
 };
 

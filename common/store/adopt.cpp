@@ -1,79 +1,29 @@
-// Files that other programs dropped into a Maildir.
+// Files and folders that other programs put into a Maildir.
 #include "common/store/adopt.h"
 
+#include <cerrno>
 #include <fcntl.h>
+#include <set>
 #include <sys/stat.h>
 
-#include "common/mime/message.h"
-#include "common/mime/transfer_encoding.h"
+#include "common/store/beneath.h"
 #include "common/store/follower_state.h"
 
 namespace mailstead::store {
-
-std::optional<ForeignFile> read_foreign_file(commit::FileLayer& files, const std::string& path) {
-    FileDescriptor descriptor;
-    if (files.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0, descriptor) != 0)
-        return std::nullopt;
-    struct stat status {};
-    if (::fstat(descriptor.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    const auto size = static_cast<std::uint64_t>(status.st_size);
-    if (size == 0 || size > kMaxForeignFile) return std::nullopt;
-    ForeignFile file;
-    if (files.read(descriptor.get(), 0, size, file.bytes) != 0 || file.bytes.size() != size)
-        return std::nullopt;
-    file.modified = Time(Seconds(status.st_mtim.tv_sec));
-    // Whoever wrote it may not have made it durable; from now on it counts as kept.
-    if (files.flush(descriptor.get()) != 0) return std::nullopt;
-    return file;
-}
-
-Outcome<void> make_crlf(commit::FileLayer& files, const std::string& path, ForeignFile& file) {
-    file.bytes = mime::to_crlf(file.bytes);
-    const std::string folder = path.substr(0, path.rfind('/', path.rfind('/') - 1));
-    const std::string copy = folder + "/tmp/" + path.substr(path.rfind('/') + 1) + ".crlf";
-    int code = commit::make_directories(files, folder + "/tmp");
-    FileDescriptor descriptor;
-    if (code == 0) code = files.open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600, descriptor);
-    if (code == 0) code = files.write(descriptor.get(), file.bytes, 0);
-    const timespec time{static_cast<time_t>(file.modified.time_since_epoch() / Seconds(1)), 0};
-    const timespec times[2] = {time, time};
-    if (code == 0) ::futimens(descriptor.get(), times);
-    if (code == 0) code = files.flush(descriptor.get());
-    if (code == 0) code = files.rename(copy, path);
-    if (code != 0) return Failure(Fault::unavailable, "convert " + path + ": " + commit::errno_text(code));
-    return {};
-}
-
-Outcome<NewMessage> take_foreign_file(commit::FileLayer& files, const std::string& path) {
-    auto file = read_foreign_file(files, path);
-    if (!file) return Failure(Fault::non_existent, path);
-    auto message = mime::Message::parse(file->bytes);
-    if (message.has_bare_lf()) {
-        TRY_VOID(make_crlf(files, path, *file));
-        message = mime::Message::parse(file->bytes);
-    }
-    NewMessage taken;
-    taken.flags.system = maildir::flags_of(path.substr(path.rfind('/') + 1));
-    taken.internal_date = file->modified;
-    taken.size = file->bytes.size();
-    taken.cache = build_fetch_cache(message);
-    return taken;
-}
-
 namespace {
 
 // Changes within the file system's granularity leave the modification time as it was.
 constexpr std::int64_t kTimeGranularity = 2'000'000'000;  // nanoseconds
 constexpr int kScanShare = 100;  // at most one part in so many of the time goes into reading folders
 
-std::int64_t modified_of(const std::string& directory) {
+std::int64_t modified_of(int directory) {
     struct stat status {};
-    if (::stat(directory.c_str(), &status) != 0) return -1;
+    if (::fstat(directory, &status) != 0) return -1;
     return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
 // The names in a directory that are of no message of this mailbox.
-std::vector<std::string> foreign_names(const std::string& directory, AccountId account, std::uint32_t mailbox,
+std::vector<std::string> foreign_names(int directory, AccountId account, std::uint32_t mailbox,
                                        std::size_t limit) {
     std::vector<std::string> names;
     maildir::list_directory(directory, [&](std::string_view name) {
@@ -86,7 +36,115 @@ std::vector<std::string> foreign_names(const std::string& directory, AccountId a
     return names;
 }
 
+struct Known {
+    MailboxId mailbox;
+    std::string folder;
+};
+
+// nullopt while tasks are left: files that they are about to move would look foreign.
+Outcome<std::optional<std::vector<Known>>> known_folders(const AccountReader& opened) {
+    std::vector<Known> folders;
+    TRY(snapshot, opened.snapshot());
+    TRY(tasks, snapshot.state().txn.count(snapshot.state().index->db.tasks));
+    if (tasks != 0) return std::optional<std::vector<Known>>();
+    TRY(mailboxes, snapshot.mailboxes());
+    for (const MailboxInfo& mailbox : mailboxes) {
+        TRY(record, snapshot.state().mailbox(mailbox.id));
+        folders.push_back({mailbox.id, record.folder});
+    }
+    return std::optional(std::move(folders));
+}
+
 }  // namespace
+
+FileDescriptor Follower::State::open_to_scan(AccountId account, int mail, const std::string& path) {
+    FileDescriptor opened = open_beneath(mail, path, O_RDONLY | O_DIRECTORY);
+    if (opened || (errno != ELOOP && errno != ENOTDIR)) return opened;
+    bool is_new = false;
+    {
+        const std::lock_guard lock(mutex);
+        is_new = !std::exchange(directories[{account, path}].is_refused, true);
+    }
+    if (is_new && log)
+        log("account " + std::to_string(account.value) + ": " + path +
+            " is no folder but a link, and is not read");
+    return opened;
+}
+
+bool Follower::State::is_due(AccountId account, const std::string& path, std::int64_t modified, Time now) {
+    const std::lock_guard lock(mutex);
+    const Directory& last = directories[{account, path}];
+    return modified != last.modified && now >= last.look_again;
+}
+
+// What cannot be taken in (no room, no message) is looked at again and again: that has to stay cheap, too.
+void Follower::State::note_scan(AccountId account, const std::string& path, const Scan& scan) {
+    const std::lock_guard lock(mutex);
+    Directory& last = directories[{account, path}];
+    const std::int64_t clock = scan.now.time_since_epoch().count() * 1'000'000;
+    if (scan.is_clean && clock - scan.modified > kTimeGranularity) last.modified = scan.modified;
+    const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - scan.begun);
+    if (!scan.took_any) last.look_again = scan.now + took * kScanShare;
+}
+
+// A folder with a Maildir's directories that is of no mailbox becomes one.
+Outcome<bool> Follower::State::adopt_folders(AccountId account, int mail, Time now,
+                                             const std::set<std::string>& known) {
+    Scan scan{now, modified_of(mail), std::chrono::steady_clock::now()};
+    if (!is_due(account, "", scan.modified, now)) return false;
+    std::vector<std::string> names;
+    maildir::list_directory(mail, [&](std::string_view name) {
+        const bool is_folder = name.front() == '.' && maildir::mailbox_of(name);
+        if (is_folder && !known.contains(std::string(name))) names.emplace_back(name);
+        return true;
+    });
+    scan.is_clean = true;
+    for (const std::string& name : names) {
+        const auto mailbox = maildir::mailbox_of(name);
+        // Another spelling of a name would get a folder of its own, and this one be foreign for ever.
+        if (!mailbox || maildir::folder_of(*mailbox) != name) continue;
+        if (!open_to_scan(account, mail, name + "/cur") && !open_to_scan(account, mail, name + "/new")) {
+            scan.is_clean = false;  // not yet complete
+            continue;
+        }
+        CreateMailbox create;
+        create.name = *mailbox;
+        create.subscribe = true;
+        if (auto made = say(account, now, std::move(create))) {
+            scan.took_any = true;
+            break;
+        } else if (made.error().is_transient()) {
+            return made.error();
+        }
+    }
+    note_scan(account, "", scan);
+    return scan.took_any;
+}
+
+Outcome<bool> Follower::State::adopt_files(AccountId account, int mail, Time now, MailboxId mailbox,
+                                           const std::string& path, std::size_t limit) {
+    const FileDescriptor directory = open_to_scan(account, mail, path);
+    if (!directory) return false;
+    Scan scan{now, modified_of(directory.get()), std::chrono::steady_clock::now()};
+    if (!is_due(account, path, scan.modified, now)) return false;
+    const std::vector<std::string> names = foreign_names(directory.get(), account, mailbox.value, limit);
+    scan.is_clean = names.empty();
+    for (const std::string& name : names) {
+        auto message = take_foreign_file(*files, mail, path + '/' + name);
+        if (!message) continue;
+        AdoptFile adoption;
+        adoption.mailbox = mailbox;
+        adoption.path = path + '/' + name;
+        adoption.message = *std::move(message);
+        if (auto done = say(account, now, std::move(adoption))) {
+            scan.took_any = true;
+        } else if (done.error().fault != Fault::over_quota) {
+            return done.error();
+        }
+    }
+    note_scan(account, path, scan);
+    return scan.took_any;
+}
 
 Outcome<Follower::Progress> Follower::adopt(AccountId account, Time now, std::size_t limit) {
     auto opened = state_->reader->open(account);
@@ -94,62 +152,20 @@ Outcome<Follower::Progress> Follower::adopt(AccountId account, Time now, std::si
         if (opened.error().fault == Fault::non_existent) return Progress::nothing_left;
         return opened.error();
     }
-    struct Folder {
-        MailboxId mailbox;
-        std::string folder;
-    };
-    std::vector<Folder> folders;
-    {
-        TRY(snapshot, opened->snapshot());
-        // Files that tasks are about to move would look foreign.
-        TRY(tasks, snapshot.state().txn.count(snapshot.state().index->db.tasks));
-        if (tasks != 0) return Progress::more_to_do;
-        TRY(mailboxes, snapshot.mailboxes());
-        for (const MailboxInfo& mailbox : mailboxes) {
-            TRY(record, snapshot.state().mailbox(mailbox.id));
-            folders.push_back({mailbox.id, record.folder});
-        }
-    }
-    for (const Folder& folder : folders) {
-        for (const char* name : {"/new", "/cur"}) {
-            const std::string relative = maildir::folder_path(account, folder.folder) + name;
-            const std::string directory = (state_->root / relative).string();
-            const std::int64_t modified = modified_of(directory);
-            {
-                const std::lock_guard lock(state_->mutex);
-                const State::Directory& last = state_->directories[{account, relative}];
-                if (modified == last.modified || now < last.look_again) continue;
-            }
-            const auto begun = std::chrono::steady_clock::now();
-            const std::vector<std::string> names =
-                foreign_names(directory, account, folder.mailbox.value, limit);
-            bool took_any = false;
-            for (const std::string& file : names) {
-                auto message = take_foreign_file(*state_->files, directory + '/' + file);
-                if (!message) continue;
-                AdoptFile adoption;
-                adoption.mailbox = folder.mailbox;
-                adoption.path = relative.substr(maildir::mail_path(account).size() + 1) + '/' + file;
-                adoption.message = *std::move(message);
-                if (auto done = state_->say(account, now, std::move(adoption))) {
-                    took_any = true;
-                } else if (done.error().fault != Fault::over_quota) {
-                    return done.error();
-                }
-            }
-            // What cannot be taken in (no room, no message) is looked at again and again: that has to stay
-            // cheap, too.
-            const auto took =
-                std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
-            {
-                const std::lock_guard lock(state_->mutex);
-                State::Directory& last = state_->directories[{account, relative}];
-                const std::int64_t clock = now.time_since_epoch().count() * 1'000'000;
-                if (names.empty() && clock - modified > kTimeGranularity) last.modified = modified;
-                if (!took_any) last.look_again = now + took * kScanShare;
-            }
+    TRY(folders, known_folders(*opened));
+    if (!folders) return Progress::more_to_do;
+    const FileDescriptor mail = open_folder((state_->root / maildir::mail_path(account)).string());
+    if (!mail) return Progress::nothing_left;
+    std::set<std::string> known;
+    for (const Known& folder : *folders) known.insert(folder.folder);
+    TRY(made, state_->adopt_folders(account, mail.get(), now, known));
+    if (made) return Progress::more_to_do;
+    for (const Known& folder : *folders) {
+        for (const char* name : {"new", "cur"}) {
+            const std::string path = (folder.folder.empty() ? "" : folder.folder + '/') + name;
+            TRY(took, state_->adopt_files(account, mail.get(), now, folder.mailbox, path, limit));
             // The names must be ours before anything is looked at again.
-            if (took_any) return Progress::more_to_do;
+            if (took) return Progress::more_to_do;
         }
     }
     return Progress::nothing_left;

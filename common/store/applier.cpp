@@ -45,8 +45,10 @@ Outcome<void> Applier::save() {
     if (keywords_ && keywords_->names().size() != keywords_before_) {
         TRY_VOID(txn_.put(db_.meta, key::kKeywordsKey, keywords_->encode()));
     }
-    if (std::string bytes = account_.encode(); bytes != account_bytes_)
+    if (std::string bytes = account_.encode(); bytes != account_bytes_) {
         TRY_VOID(txn_.put(db_.meta, key::kAccountKey, bytes));
+        TRY_VOID(txn_.put(db_.meta, key::kIdKey, encode_u32(id_.value), kv::PutMode::keep_existing));
+    }
     return {};
 }
 

@@ -127,7 +127,6 @@ private:
     Outcome<ChangeResult> append(const Append& action, const Leaving& leaving);
     Outcome<Leaving> leaving(const Mailbox& mailbox, Uid uid);
     Outcome<Appended> arrive(Mailbox& mailbox, Arrival& arrival, const std::vector<NewMessage>& messages);
-    Outcome<std::uint64_t> thread_of(std::uint64_t message, std::string_view cache);
 
     // ---- files
     Outcome<std::uint64_t> add_task(const Task& task);

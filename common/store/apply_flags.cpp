@@ -111,6 +111,9 @@ Outcome<UidSet> Applier::expunge(Mailbox& mailbox, const UidSet& uids) {
         task.kind = Task::Kind::unlink;
         task.file = file_name_of(mailbox.id, uid, record);
         task.last_reference = last;
+        task.at = seconds();
+        task.flags = record.flags();
+        task.keywords = record.keywords;
         TRY_VOID(add_task(task));
         return {};
     };

@@ -1,6 +1,7 @@
 // What the follower has done with files, written into the index. In recovery the same is done again to the
 // files, since a journal record can outlive the renames that it tells of.
 #include "common/store/applier.h"
+#include "common/store/deleted_path.h"
 #include "common/store/maildir.h"
 
 namespace mailstead::store {
@@ -47,7 +48,9 @@ Outcome<void> Applier::finish(std::uint64_t number, const Task& task) {
             }
             if (context_.replaying()) {
                 TRY(path, path_of(task.file));
-                context_.remove_after_commit(path);
+                // Whether it was kept is not known here; what should not be is purged.
+                task.can_be_kept() ? context_.rename_after_commit(path, deleted::file_path(id_, task))
+                                   : context_.remove_after_commit(path);
             }
             return {};
         case Task::Kind::remove_folder: {

@@ -12,7 +12,7 @@ struct FaultName {
     Fault fault;
     std::string_view name;
 };
-constexpr std::array<FaultName, 13> kNames = {{
+constexpr std::array<FaultName, 15> kNames = {{
     {Fault::non_existent, "nonexistent"},
     {Fault::already_exists, "alreadyexists"},
     {Fault::try_create, "trycreate"},
@@ -26,6 +26,8 @@ constexpr std::array<FaultName, 13> kNames = {{
     {Fault::newer_format, "newerformat"},
     {Fault::unavailable, "unavailable"},
     {Fault::gone, "gone"},
+    {Fault::disk_full, "diskfull"},
+    {Fault::set_aside, "setaside"},
 }};
 
 // A full mailbox may have room again, a damaged index may be rebuilt: mail for it waits instead of being
@@ -36,6 +38,8 @@ Retry retry_of(Fault fault) {
         case Fault::damaged:
         case Fault::newer_format:
         case Fault::unavailable:
+        case Fault::disk_full:
+        case Fault::set_aside:
             return Retry::later_may_help;
         default:
             return Retry::is_useless;
@@ -53,13 +57,19 @@ void throw_exception_from_error(const Failure& failure, const boost::source_loca
 Error to_error(const Failure& failure) {
     for (const FaultName& entry : kNames) {
         if (entry.fault == failure.fault) {
-            return Error("[" + std::string(entry.name) + "] " + failure.what, retry_of(failure.fault));
+            // What contradicts itself is taken out of service by the engine, and rebuilt.
+            const auto kind =
+                failure.fault == Fault::damaged ? mailstead::Fault::damaged : mailstead::Fault::none;
+            return Error("[" + std::string(entry.name) + "] " + failure.what, retry_of(failure.fault), kind);
         }
     }
     return transient_error(failure.what);
 }
 
 Failure::Failure(Error error) : what(std::move(error.what)) {
+    if (error.fault == mailstead::Fault::disk_full) fault = Fault::disk_full;
+    if (error.fault == mailstead::Fault::set_aside) fault = Fault::set_aside;
+    if (error.fault == mailstead::Fault::damaged) fault = Fault::damaged;
     if (what.empty() || what.front() != '[') return;
     const std::size_t end = what.find("] ");
     if (end == std::string::npos) return;

@@ -23,7 +23,13 @@ enum class Fault : std::uint8_t {
     newer_format = 11,   // written by a newer Mailstead; nothing was touched
     unavailable = 12,    // a file, the disk, the journal: later may help
     gone = 13,           // the message was expunged meanwhile: NO [EXPUNGEISSUED]
+    disk_full = 14,      // no room for this; small changes may still pass
+    set_aside = 15,      // the account is out of service until its index is rebuilt
 };
+
+// What people hear who ask for an account that is set aside, when nobody knows how far its repair is.
+inline constexpr std::string_view kBeingRepaired =
+    "Your mailbox is being repaired. Nothing is lost; please try again in a minute";
 
 struct Failure {
     Failure() = default;
@@ -32,7 +38,9 @@ struct Failure {
     Failure(Error error);  // NOLINT: TRY converts
 
     // Whether the same change may succeed later without anyone mending the account.
-    bool is_transient() const { return fault == Fault::unavailable; }
+    bool is_transient() const {
+        return fault == Fault::unavailable || fault == Fault::disk_full || fault == Fault::set_aside;
+    }
 
     Fault fault = Fault::unavailable;
     std::string what;  // for logs and reply texts: never holds message contents

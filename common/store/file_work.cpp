@@ -1,8 +1,12 @@
 #include <cerrno>
+#include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "common/store/beneath.h"
+#include "common/store/deleted_path.h"
 #include "common/store/follower_state.h"
+#include "common/store/sidecar.h"
 
 namespace mailstead::store {
 namespace {
@@ -132,21 +136,87 @@ Outcome<void> FileWork::unlink(const Task& task) {
     TRY_VOID(flush_links());
     const std::string file = path(task.file);
     if (file.empty()) return {};
-    int code = files_.remove(file);
+    int code = dispose_of(task, file);
     if (code == ENOENT) {
         const auto elsewhere = find_by_base(task.file);
-        code = elsewhere ? files_.remove(*elsewhere) : 0;
+        code = elsewhere ? dispose_of(task, *elsewhere) : 0;
     }
     if (code != 0 && code != ENOENT) return file_failure("unlink", file, code);
     return {};
 }
 
+// The file goes, or goes to where deleted messages are kept. On a full disk nothing is kept.
+int FileWork::dispose_of(const Task& task, const std::string& file) {
+    if (!keep_deleted_ || !task.can_be_kept()) return files_.remove(file);
+    if (!exists(file)) return ENOENT;
+    const AccountId account = snapshot_.index->id;
+    const std::string kept = absolute(deleted::file_path(account, task));
+    int code = tell_about(task, absolute(deleted::day_path(account, task.at)));
+    if (code == 0) code = files_.rename(file, kept);
+    return code == ENOSPC || code == EDQUOT ? files_.remove(file) : code;
+}
+
+// The mailbox's name and the keywords, before the file comes.
+int FileWork::tell_about(const Task& task, const std::string& day) {
+    std::string lines;
+    if (told_.insert({day, task.file.mailbox}).second) {
+        if (const auto mailbox = snapshot_.mailbox_even_gone(task.file.mailbox))
+            lines =
+                "mailbox " + std::to_string(task.file.mailbox) + ' ' + sidecar::escape(mailbox->name) + '\n';
+    }
+    if (const Keywords keywords{task.keywords}; !keywords.empty()) {
+        const std::vector<std::string>& names = keyword_names();
+        lines += "keywords " + std::to_string(task.file.mailbox) + ' ' + std::to_string(task.file.uid);
+        keywords.each([&](std::size_t bit) {
+            if (bit < names.size()) lines += ' ' + sidecar::escape(names[bit]);
+        });
+        lines += '\n';
+    }
+    if (lines.empty()) return 0;
+    FileDescriptor about;
+    std::uint64_t size = 0;
+    int code = commit::make_directories(files_, day);
+    if (code == 0)
+        code =
+            files_.open(day + '/' + deleted::kAbout, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600, about);
+    if (code == 0) code = files_.size_of(about.get(), size);
+    if (code == 0) code = files_.write(about.get(), lines, size);
+    return code;
+}
+
+const std::vector<std::string>& FileWork::keyword_names() {
+    if (!keywords_) {
+        const auto bytes = snapshot_.txn.get(snapshot_.index->db.meta, key::kKeywordsKey);
+        const auto table = bytes && *bytes ? KeywordTable::decode(**bytes) : KeywordTable();
+        keywords_ = table ? table->names() : std::vector<std::string>();
+    }
+    return *keywords_;
+}
+
+// Both folders without following links: the name was another program's, and the folders may be.
 Outcome<void> FileWork::adopt(const Task& task) {
     const std::string target = path(task.file);
     if (target.empty()) return {};
-    const auto done =
-        rename_path(absolute(maildir::mail_path(snapshot_.index->id)) + '/' + task.path, target);
-    return done || done.error().fault == Fault::non_existent ? Outcome<void>() : done;
+    const std::string mail = absolute(maildir::mail_path(snapshot_.index->id));
+    const FileDescriptor folder = open_folder(mail);
+    const auto part = [](const std::string& where) {
+        return std::pair(directory_of(where), where.substr(where.rfind('/') + 1));
+    };
+    const auto [from, old_name] = part(task.path);
+    const auto [to, new_name] = part(target.substr(mail.size() + 1));
+    const FileDescriptor source = open_beneath(folder.get(), from, O_RDONLY | O_DIRECTORY);
+    if (!source) return {};
+    FileDescriptor destination = open_beneath(folder.get(), to, O_RDONLY | O_DIRECTORY);
+    if (!destination && errno == ENOENT) {
+        if (const int made = commit::make_directories(files_, directory_of(target)); made != 0)
+            return file_failure("mkdir", directory_of(target), made);
+        destination = open_beneath(folder.get(), to, O_RDONLY | O_DIRECTORY);
+    }
+    if (!destination) return file_failure("open", directory_of(target), errno);
+    if (::renameat(source.get(), old_name.c_str(), destination.get(), new_name.c_str()) == 0 ||
+        errno == ENOENT)
+        return {};
+    return file_failure("rename", mail + '/' + task.path, errno);
 }
 
 Outcome<void> FileWork::complete_folder(const std::string& name) {
@@ -159,7 +229,7 @@ Outcome<void> FileWork::complete_folder(const std::string& name) {
     if (name.empty()) return {};
     // Maildir++: tells delivery agents that this is a folder of a larger Maildir.
     FileDescriptor mark;
-    files_.open(where + "/maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC, 0600, mark);
+    files_.open(where + "/maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC, 0640, mark);
     return {};
 }
 

@@ -10,8 +10,8 @@ namespace {
 // One call of follow(): files first, then one change that says what was done.
 class Pass {
 public:
-    Pass(const Snapshot::State& snapshot, commit::FileLayer& files, std::size_t limit)
-        : snapshot_(snapshot), work_(snapshot, files), left_(limit) {}
+    Pass(const Snapshot::State& snapshot, const Follower::State& state, std::size_t limit)
+        : snapshot_(snapshot), work_(snapshot, *state.files, state.keep_deleted), left_(limit) {}
 
     Outcome<void> run() {
         TRY_VOID(do_tasks());
@@ -191,12 +191,15 @@ Outcome<void> Pass::follow_flags_of(std::uint32_t mailbox, UidRange range) {
 
 }  // namespace
 
-Follower::Follower(std::filesystem::path root, Reader& reader, Submit submit, commit::FileLayer* files)
+Follower::Follower(std::filesystem::path root, Reader& reader, Submit submit, commit::FileLayer* files,
+                   FollowerOptions options)
     : state_(std::make_unique<State>()) {
     state_->root = std::move(root);
     state_->reader = &reader;
     state_->submit = std::move(submit);
     state_->files = files != nullptr ? files : &commit::FileLayer::real();
+    state_->keep_deleted = options.keep_deleted;
+    state_->log = std::move(options.log);
 }
 Follower::~Follower() = default;
 
@@ -215,7 +218,7 @@ Outcome<Follower::Progress> Follower::follow(AccountId account, std::size_t limi
     bool more = false;
     {
         TRY(snapshot, opened->snapshot());
-        Pass pass(snapshot.state(), *state_->files, limit);
+        Pass pass(snapshot.state(), *state_, limit);
         TRY_VOID(pass.run());
         if (!pass.has_facts()) return Progress::nothing_left;
         more = pass.more();

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/base/clock.h"
 #include "common/base/ids.h"
@@ -24,6 +25,14 @@ class FileLayer;
 
 namespace mailstead::store {
 
+struct FollowerOptions {
+    // What is expunged lies in the account's folder of deleted messages afterwards (deleted.h); otherwise it
+    // is gone.
+    bool keep_deleted = false;
+    // One line about what an operator should know (a link where a folder should be).
+    std::function<void(std::string_view)> log;
+};
+
 class Follower {
 public:
     // Submits one change of an account and waits for its outcome; deliver wraps
@@ -31,7 +40,8 @@ public:
     using Submit = std::function<Outcome<ChangeResult>(AccountId, Change)>;
 
     // `reader` and `files` outlive it (nullptr: the real file system). `root` is the data folder.
-    Follower(std::filesystem::path root, Reader& reader, Submit submit, commit::FileLayer* files = nullptr);
+    Follower(std::filesystem::path root, Reader& reader, Submit submit, commit::FileLayer* files = nullptr,
+             FollowerOptions options = {});
     ~Follower();
 
     enum class Progress { nothing_left, more_to_do };
@@ -39,13 +49,21 @@ public:
     // again soon on more_to_do; after nothing_left when the account has changed.
     Outcome<Progress> follow(AccountId account, std::size_t limit = 256);
 
-    // Looks for files that other programs dropped into new/ or cur/ and takes in at most `limit` of them. A
-    // folder is read only when its modification time changed, and not more often than one hundred times the
-    // time it took (`now` decides). Call it now and then for each account in use.
+    // Looks for files that other programs dropped into new/ or cur/ and takes in at most `limit` of them; a
+    // folder that they made becomes a mailbox. A folder is read only when its modification time changed, and
+    // not more often than one hundred times the time it took (`now` decides); one that is a link is not read.
+    // Call it now and then for each account in use.
     Outcome<Progress> adopt(AccountId account, Time now, std::size_t limit = 64);
 
+    // Writes down beside the files what their names do not tell, so that a lost index can be made anew
+    // (sidecar.h): what has changed since the last call, each file at most every five seconds and as its size
+    // allows; all of it with `at_once`, before a stop. more_to_do: some of it was not due yet. Costs next to
+    // nothing when nothing has changed.
+    Outcome<Progress> keep_sidecar(AccountId account, Time now, bool at_once = false);
+
+    struct State;  // the store's own
+
 private:
-    struct State;
     std::unique_ptr<State> state_;
 };
 

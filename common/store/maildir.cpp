@@ -2,7 +2,9 @@
 
 #include <charconv>
 #include <dirent.h>
+#include <fcntl.h>
 #include <memory>
+#include <unistd.h>
 
 #include "common/base/text.h"
 
@@ -48,6 +50,20 @@ bool take(std::string_view& rest, char mark, Number& number) {
     const auto [stop, error] = std::from_chars(begin, end, number);
     if (error != std::errc{}) return false;
     rest.remove_prefix(static_cast<std::size_t>(stop - rest.data()));
+    return true;
+}
+
+bool visit_entries(DIR* opened, FunctionRef<bool(std::string_view)> visit) {
+    struct Close {
+        void operator()(DIR* dir) const { ::closedir(dir); }
+    };
+    const std::unique_ptr<DIR, Close> dir(opened);
+    if (!dir) return false;
+    while (const dirent* entry = ::readdir(dir.get())) {
+        const std::string_view name = entry->d_name;
+        if (name == "." || name == "..") continue;
+        if (!visit(name)) break;
+    }
     return true;
 }
 
@@ -181,17 +197,14 @@ std::optional<std::int64_t> date_of(std::string_view file) {
 }
 
 bool list_directory(const std::string& path, FunctionRef<bool(std::string_view)> visit) {
-    struct Close {
-        void operator()(DIR* dir) const { ::closedir(dir); }
-    };
-    const std::unique_ptr<DIR, Close> dir(::opendir(path.c_str()));
-    if (!dir) return false;
-    while (const dirent* entry = ::readdir(dir.get())) {
-        const std::string_view name = entry->d_name;
-        if (name == "." || name == "..") continue;
-        if (!visit(name)) break;
-    }
-    return true;
+    return visit_entries(::opendir(path.c_str()), visit);
+}
+
+bool list_directory(int directory, FunctionRef<bool(std::string_view)> visit) {
+    const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* const opened = copy < 0 ? nullptr : ::fdopendir(copy);
+    if (opened == nullptr && copy >= 0) ::close(copy);
+    return visit_entries(opened, visit);
 }
 
 std::vector<std::string> find_in_folder(const std::string& folder, std::string_view base) {

@@ -57,6 +57,8 @@ std::optional<std::int64_t> date_of(std::string_view file);
 // Calls `visit` with the name of each entry that is not "." or ".."; false stops. Whether the directory could
 // be read.
 bool list_directory(const std::string& path, FunctionRef<bool(std::string_view)> visit);
+// The same for an open folder.
+bool list_directory(int directory, FunctionRef<bool(std::string_view)> visit);
 
 // The names in a folder's new/ and cur/ whose part before ":2," is `base`: paths relative to the folder
 // ("cur/...").

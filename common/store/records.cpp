@@ -143,6 +143,11 @@ std::string Task::encode() const {
     out.varint(after);
     out.boolean(last_reference);
     out.string(path);
+    if (kind == Kind::unlink) {
+        out.fixed64(static_cast<std::uint64_t>(at));
+        out.u8(flags.bits());
+        for (const std::uint64_t word : keywords) out.varint(word);
+    }
     return out.take();
 }
 
@@ -163,6 +168,11 @@ Outcome<Task> Task::decode(std::string_view bytes) {
     t.after = in.varint();
     t.last_reference = in.boolean();
     t.path = in.string();
+    if (t.kind == Kind::unlink && !in.at_end()) {
+        t.at = static_cast<std::int64_t>(in.fixed64());
+        t.flags = SystemFlags::from_bits(in.u8());
+        for (std::uint64_t& word : t.keywords) word = in.varint();
+    }
     if (!in.ok() || kind < 1 || kind > 7) return Failure(Fault::damaged, "a file task is cut");
     return t;
 }

@@ -1,6 +1,6 @@
 // What lies in an account's index: databases, keys, records, format version. Internal to the store.
 //
-//   meta           "format", "account", "keywords"   version; AccountRecord; KeywordTable
+//   meta           "format", "account", "keywords"   version; AccountRecord; KeywordTable; "id": whose it is
 //   mailboxes      mailbox                           MailboxRecord
 //   names          name                              mailbox
 //   folders        folder of the Maildir             mailbox
@@ -172,6 +172,12 @@ struct Task {
     std::uint64_t after = 0;      // the source's own task, when it was still on its way itself
     bool last_reference = false;  // unlink: no other mailbox has the message, its fetch cache goes too
     std::string path;  // adopt: the foreign file, below mail/; settle_folder: the folder it had before
+    // unlink: when it was expunged, and as what, for those who want it back. Tasks of older programs lack it:
+    // 0.
+    std::int64_t at = 0;  // seconds
+    SystemFlags flags;
+    std::array<std::uint64_t, 2> keywords{};
+    bool can_be_kept() const { return kind == Kind::unlink && last_reference && at > 0; }
 
     FileName source() const;
     std::string encode() const;
@@ -190,6 +196,7 @@ inline constexpr std::uint64_t kMaxThreadEntries = 4'000'000;  // beyond it new 
 namespace key {
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kAccountKey = "account";
+inline constexpr std::string_view kIdKey = "id";  // absent in indexes of older programs
 inline constexpr std::string_view kKeywordsKey = "keywords";
 inline kv::Key mailbox(std::uint32_t id) {
     kv::Key key;

@@ -21,7 +21,7 @@ Error failure(const char* what) {
 }
 
 Result<FileDescriptor> unnamed_file(int folder) {
-    FileDescriptor file(::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    FileDescriptor file(::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640));
     if (!file) return failure("copied");
     return file;
 }

@@ -52,8 +52,19 @@ void Removals::run() {
     }
 }
 
+void Removals::pause() {
+    const std::lock_guard lock(deleting_);
+    paused_ = true;
+}
+
+void Removals::resume() {
+    const std::lock_guard lock(deleting_);
+    paused_ = false;
+}
+
 Result<void> Removals::delete_due(Time now) {
     const std::lock_guard lock(deleting_);
+    if (paused_) return {};  // a later look finds it
     TRY(removed, parts_.directory->removed_accounts());
     std::optional<Error> failure;
     for (const directory::RemovedAccount& each : removed) {
@@ -80,7 +91,7 @@ Result<void> Removals::remove(AccountId account) {
     const std::filesystem::path folder = parts_.data_dir / "accounts" / std::to_string(account.value);
     std::error_code error;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        parts_.reader->close(account);
+        parts_.reader->close(account, {store::Fault::non_existent, "the account is gone"});
         TRY_VOID(wait_for(
             [&](auto done) { parts_.engine->drop(store::environment_of(account), std::move(done)); }));
         std::filesystem::remove_all(folder, error);

@@ -32,6 +32,10 @@ public:
     // Lets the account in hand come to its end. Call it before Engine::stop().
     void stop();
 
+    // Nothing is deleted from the return of pause() on until resume(). On a thread that may block.
+    void pause();
+    void resume();
+
     // Deletes what is due at `now`; what was begun and interrupted is due. From any thread that may block.
     // An error names the first account whose mail could not be deleted; the others are done.
     Result<void> delete_due(Time now);
@@ -42,6 +46,7 @@ private:
 
     Parts parts_;
     std::mutex deleting_;  // one at a time
+    bool paused_ = false;  // under `deleting_`
     std::mutex mutex_;
     std::condition_variable wake_;
     bool stopping_ = false;

@@ -44,7 +44,7 @@ bool is_wanted(const queue::QueueEntry& entry, const Happening& happening) {
 Result<commit::MessageFile> spool_message(const std::filesystem::path& data_dir, std::string bytes) {
     commit::MessageFile file;
     file.descriptor =
-        FileDescriptor(::open((data_dir / "spool").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+        FileDescriptor(::open((data_dir / "spool").c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0640));
     if (!file.descriptor)
         return transient_error(std::string("cannot write to the spool: ") + std::strerror(errno));
     for (std::size_t done = 0; done < bytes.size();) {

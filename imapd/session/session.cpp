@@ -1,6 +1,5 @@
 #include "imapd/session/session.h"
 
-#include "common/commit/engine.h"
 #include "common/runtime/log.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/table.h"
@@ -55,12 +54,14 @@ Reply reply_to(const store::Failure& failure) {
             return no("The message was expunged meanwhile", "EXPUNGEISSUED");
         case Fault::damaged:
             return no("The mailbox index is damaged", "CORRUPTION");
+        case Fault::disk_full:
+            return no("The server's disk is full, try again later", "UNAVAILABLE");
+        case Fault::set_aside:
+            return no(failure.what, "UNAVAILABLE");  // deliver words it for people
         case Fault::newer_format:
         case Fault::unavailable:
             break;
     }
-    if (failure.what == commit::kDiskFull)
-        return no("The server's disk is full, try again later", "UNAVAILABLE");
     return no("Not possible now, try again later", "UNAVAILABLE");
 }
 

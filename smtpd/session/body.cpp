@@ -135,7 +135,8 @@ Result<void, SpoolError> Body::spill() {
 }
 
 Result<FileDescriptor, SpoolError> Body::write(std::string_view front, std::span<const Cut> cuts) const {
-    auto created = spool_.create();
+    // deliver copies it: what is in memory here need not touch the disk on its way.
+    auto created = spilled_ == 0 ? Spool::create_in_memory() : spool_.create();
     if (!created) return created.error();
     FileDescriptor target = *std::move(created);
     std::vector<iovec> pieces;

@@ -46,8 +46,9 @@ public:
 
     std::uint64_t size() const { return spilled_ + memory_.size(); }
 
-    // The final message from offset 0 of a new nameless file: `front`, the header without `cuts` (in order,
-    // not overlapping), the body. One system call beside the opening for a message in memory.
+    // The final message from offset 0 of a new nameless file, or memory of that kind: `front`, the header
+    // without `cuts` (in order, not overlapping), the body. One system call beside the opening for a message
+    // in memory.
     Result<FileDescriptor, SpoolError> write(std::string_view front, std::span<const Cut> cuts) const;
 
 private:

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 
 namespace mailstead::smtpd {
@@ -35,6 +36,12 @@ bool Spool::measure() const {
 
 Result<FileDescriptor, SpoolError> Spool::create() const {
     FileDescriptor fd(::openat(folder_.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (!fd) return SpoolError(errno);
+    return fd;
+}
+
+Result<FileDescriptor, SpoolError> Spool::create_in_memory() {
+    FileDescriptor fd(::memfd_create("message", MFD_CLOEXEC));
     if (!fd) return SpoolError(errno);
     return fd;
 }

@@ -27,6 +27,8 @@ public:
 
     // A file without a name: it vanishes with its last descriptor, whatever happens to this process.
     Result<FileDescriptor, SpoolError> create() const;
+    // The same in memory.
+    static Result<FileDescriptor, SpoolError> create_in_memory();
     // Whether a message of `octets` leaves enough room. Asks the file system at most once a second.
     bool has_room(std::uint64_t octets) const;
 

@@ -29,6 +29,7 @@ ARROWS = {
     "deliver/queue/retry": ["common/base"],
     # Blocking files.
     "common/kv": ["common/base"],
+    "common/backup": ["common/kv"],
     "common/commit": ["common/kv"],
     "common/directory": ["common/kv", "common/address", "common/sasl", "common/directory/routing"],
     "common/store": ["common/commit", "common/kv", "common/mime"],
@@ -44,13 +45,13 @@ ARROWS = {
     "smtpd": ["smtpd/core", "common/smtp", "common/mailauth", "common/sasl", "common/directory", "common/dns", "common/ipc",
               "common/net", "common/runtime"],
     "deliver": ["deliver/relay/client_core", "deliver/relay/route", "deliver/queue/retry", "common/store",
-                "common/fulltext", "common/queue",
+                "common/backup", "common/fulltext", "common/queue",
                 "common/ledger", "common/directory", "common/smtp", "common/mailauth", "common/sasl", "common/dns", "common/ipc",
                 "common/net", "common/runtime"],
     "imapd": ["imapd/proto", "imapd/pop3/core", "common/store", "common/fulltext", "common/directory", "common/sasl",
               "common/ipc", "common/net", "common/runtime"],
-    "admin": ["common/store", "common/queue", "common/ledger", "common/directory", "common/smtp", "common/mailauth",
-              "common/sasl", "common/dns", "common/ipc", "common/net", "common/runtime"],
+    "admin": ["common/backup", "common/store", "common/queue", "common/ledger", "common/directory", "common/smtp",
+              "common/mailauth", "common/sasl", "common/dns", "common/ipc", "common/net", "common/runtime"],
 }
 
 # These stay free of what waits or touches a disk, whatever they include and however far away.
@@ -63,7 +64,8 @@ ASIO = re.compile(r"boost/(asio|beast)")
 UNREACHABLE = [
     (PURE, ASIO, "a protocol core does no I/O"),
     (PURE, re.compile(r"lmdb\.h|ares\.h|fstream|filesystem|sys/socket\.h"), "a protocol core does no I/O"),
-    (("common/kv", "common/commit", "common/store", "common/settings"), ASIO, "blocking code knows nothing of coroutines"),
+    (("common/kv", "common/backup", "common/commit", "common/store", "common/settings"), ASIO,
+     "blocking code knows nothing of coroutines"),
     (("smtpd/",), re.compile(r"common/(store|commit|queue|ledger)/"), "smtpd owns no data"),
     (("imapd/session/preauth", "imapd/session/login", "imapd/session/connection", "imapd/session/capabilities"),
      re.compile(r"common/(store|commit|kv)/"), "before login no mailbox can be reached"),
@@ -86,8 +88,10 @@ WRAPPERS = ("common/net/", "common/kv/")
 
 # (a call, the files that may hold it, why)
 CALLS = [
-    (re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range)\("), ("common/commit/file_layer", "common/kv/env.cpp", "admin/"),
-     # (kv/env.cpp: the folder of an environment, once, when it is made; admin: configuration and keys, while it sets up)
+    (re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range)\("),
+     ("common/commit/file_layer", "common/kv/env.cpp", "common/backup/", "admin/"),
+     # (kv/env.cpp: the folder of an environment, once, when it is made; backup: copies on other disks; admin: configuration and
+     # keys, while it sets up)
      "what is made durable goes through FileLayer, so that tests can lose it"),
     # (admin: one command, one coroutine, and the process ends with it)
     (re.compile(r"\bco_spawn\("), ("common/net/task_group.cpp", "admin/"), "every coroutine belongs to a TaskGroup"),

@@ -1,5 +1,5 @@
-"""Kills daemons with SIGKILL under load, then counts: every message that was answered 250 or OK is there exactly once, and no UID
-ever named two messages."""
+"""Kills daemons with SIGKILL under load, deliver also while it recovers, with imapd alive and reading; then counts: every message
+that was answered 250 or OK is there exactly once, and no UID ever named two messages."""
 
 import argparse
 import collections
@@ -97,6 +97,47 @@ def append_mail(stack, books, stop, worker, seed):
             time.sleep(0.01)
 
 
+def read_mail(stack, books, stop, worker, seed):
+    """An IMAP client that stays and reads the newest message again and again: a UID that was shown means the same ever after."""
+    chance = random.Random(seed)
+    while not stop.is_set():
+        account = chance.choice(ACCOUNTS)
+        try:
+            client = stack.imap_login(account)
+            client.select("INBOX", readonly=True)
+            validity = client.response("UIDVALIDITY")[1][0].decode()
+            for _ in range(200):
+                if stop.is_set():
+                    return
+                for uid, identity in identities(client, "*"):
+                    books.seen(account, validity, uid, identity)
+            client.logout()
+        except Exception:  # whatever a dying server makes imaplib raise
+            time.sleep(0.01)
+
+
+def kill(stack, name):
+    """Kills the daemon and waits until another one runs in its place."""
+    pid = wait_until(lambda: daemons(stack).get(name), f"{name} to be running")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: daemons(stack).get(name) not in (None, pid), f"{name} to be restarted")
+
+
+def kill_again_and_again(stack, chance, kills):
+    """How often which daemon was killed; one in two deaths of deliver is followed by another while it recovers."""
+    killed = collections.Counter()
+    while killed.total() < kills:
+        time.sleep(chance.uniform(0.05, 0.6))  # the moment of death is the test's subject, not a wait for something
+        name = chance.choice(DAEMONS)
+        kill(stack, name)
+        killed[name] += 1
+        if name == "deliver" and chance.random() < 0.5:
+            time.sleep(chance.uniform(0, 0.08))
+            kill(stack, name)
+            killed["deliver in its recovery"] += 1
+    return killed
+
+
 def daemons(stack):
     listing = run("ps", "-o", "pid=,comm=", "--ppid", stack.daemon.process.pid).out
     found = {}
@@ -113,14 +154,20 @@ def contents(stack, account):
     client = stack.imap_login(account)
     client.select("INBOX", readonly=True)
     validity = client.response("UIDVALIDITY")[1][0].decode()
-    answer = client.uid("FETCH", "1:*", "(UID BODY.PEEK[HEADER.FIELDS (X-Id)])")[1]
+    found = identities(client, "1:*")
     client.logout()
+    return validity, found
+
+
+def identities(client, uids):
+    """[(uid, id)] of messages, out of their bodies: the index would answer without them."""
+    answer = client.uid("FETCH", uids, "(UID BODY.PEEK[])")[1]
     found = []
     for item in answer:
         if isinstance(item, tuple):
             uid = int(re.search(rb"UID (\d+)", item[0])[1])
             found.append((uid, re.search(rb"X-Id: (\S+)", item[1], re.I)[1].decode()))
-    return validity, found
+    return found
 
 
 def check(stack, books, when):
@@ -156,19 +203,12 @@ def main():
             stack.add_account(account)
         stack.start()
         books, stop = Books(), threading.Event()
-        roles = [send_mail] * 6 + [append_mail] * 2
+        roles = [send_mail] * 6 + [append_mail] * 2 + [read_mail] * 2
         workers = [threading.Thread(target=role, args=(stack, books, stop, number, options.seed + number), daemon=True)
                    for number, role in enumerate(roles)]
         for worker in workers:
             worker.start()
-        killed = collections.Counter()
-        for _ in range(options.kills):
-            time.sleep(chance.uniform(0.05, 0.6))  # the moment of death is the test's subject, not a wait for something
-            name = chance.choice(DAEMONS)
-            pid = wait_until(lambda: daemons(stack).get(name), f"{name} to be running")
-            os.kill(pid, signal.SIGKILL)
-            killed[name] += 1
-            wait_until(lambda: daemons(stack).get(name) not in (None, pid), f"{name} to be restarted")
+        killed = kill_again_and_again(stack, chance, options.kills)
         stop.set()
         for worker in workers:
             worker.join()

@@ -30,10 +30,30 @@ constexpr Row kTopRows[] = {
     {.key = "user",
      .type = Type::text,
      .default_toml = "\"\"",
-     .readers = "all daemons",
-     .help = "The user that a daemon becomes when root starts it; empty: it stays who it is.",
+     .readers = "all",
+     .help =
+         "The user who owns the data: what deliver becomes when root starts it, and the commands of root. "
+         "Empty: everything runs as who starts it.",
      .apply = [](Draft& draft, const Value& value) -> Wrong {
          draft.settings.user = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "imapd_user",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "imapd, deliver",
+     .help = "imapd's user, whose group may read mail; empty: the one of `user` with \"-imapd\".",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.imapd_user = text_of(value);
+         return std::nullopt;
+     }},
+    {.key = "smtpd_user",
+     .type = Type::text,
+     .default_toml = "\"\"",
+     .readers = "smtpd, deliver",
+     .help = "smtpd's user; empty: the one of `user` with \"-smtpd\".",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.smtpd_user = text_of(value);
          return std::nullopt;
      }},
     {.key = "workers",

@@ -110,6 +110,18 @@ constexpr Row kLimitRows[] = {
          draft.settings.limits.free_space = number_of(value);
          return std::nullopt;
      }},
+    {.key = "keep_deleted",
+     .type = Type::duration,
+     .default_toml = "\"7 days\"",
+     .minimum = 0,
+     .maximum = 3650 * 86400ull,
+     .readers = "deliver",
+     .help = "How long messages that were expunged, and those of deleted mailboxes, can be given back; "
+             "0: not at all. They count in no quota, and are the first to go when the disk runs short.",
+     .apply = [](Draft& draft, const Value& value) -> Wrong {
+         draft.settings.limits.keep_deleted = Seconds(number_of(value));
+         return std::nullopt;
+     }},
 };
 
 }  // namespace

@@ -2,7 +2,8 @@
 
     unshare --net --mount --pid --fork --mount-proc --kill-child -- tests/e2e/lab/data_folder.py BIN tests/data/format/N
 
-makes the archives of format N with the programs in BIN: one folder left by a clean stop, one by a SIGKILL in the middle of work."""
+makes the archives of format N with the programs in BIN: one folder left by a clean stop, one by a SIGKILL in the
+middle of work."""
 
 import hashlib
 import imaplib
@@ -20,13 +21,14 @@ PEOPLE = ("you@example.test", "friend@example.test")
 
 
 def _message(number, size=0):
-    return (f"From: Writer {number} <writer{number}@remote.test>\r\nTo: you@example.test\r\nSubject: number {number} =?utf-8?q?=C3=A4?=\r\n"
+    return (f"From: Writer {number} <writer{number}@remote.test>\r\nTo: you@example.test\r\n"
+            f"Subject: number {number} =?utf-8?q?=C3=A4?=\r\n"
             f"Message-ID: <{number}@remote.test>\r\nDate: Tue, 1 Dec 2026 10:{number % 60:02}:00 +0100\r\n\r\n"
             f"text of {number}\r\n" + "x" * size + "\r\n").encode()
 
 
 def fill(stack):
-    """Two accounts, mailboxes, flags, keywords, gaps in the UIDs, a share, annotations, aliases, messages that wait in the queue."""
+    """Two accounts, mailboxes, flags, keywords, gaps in the UIDs, a share, annotations, aliases, mail in the queue."""
     you, friend = PEOPLE
     stack.add_account(friend)
     stack.cli("account", "set", friend, "--name", "A Friend", "--hide-capability", "UIDONLY")
@@ -95,7 +97,8 @@ def _mailboxes(client):
                 flags = sorted(set(re.search(r"FLAGS \(([^)]*)\)", head)[1].split()) - {"\\Recent"})
                 messages.append([int(re.search(r"UID (\d+)", head)[1]), flags, re.search(r'INTERNALDATE "([^"]*)"', head)[1],
                                  hashlib.sha256(data[1]).hexdigest()])
-        mailboxes[name] = {"status": re.search(r"\(.*\)", status)[0], "subscribed": name in subscribed, "messages": sorted(messages)}
+        mailboxes[name] = {"status": re.search(r"\(.*\)", status)[0], "subscribed": name in subscribed,
+                           "messages": sorted(messages)}
     client.logout()
     if "Team" in mailboxes:
         mailboxes["Team"]["comment"] = repr(comment)
@@ -104,7 +107,8 @@ def _mailboxes(client):
 
 def _archive(stack, name, to):
     # What lies in run/ are sockets. Journal segments are zeros for the most part.
-    subprocess.run(["tar", "--create", "--sparse", "--xz", "--owner=0", "--group=0", "--exclude=data/run/*", "-C", str(stack.folder),
+    subprocess.run(["tar", "--create", "--sparse", "--xz", "--owner=0", "--group=0", "--exclude=data/run/*",
+                    "-C", str(stack.folder),
                     "-f", str(to / f"{name}.tar.xz"), "data"], check=True)
 
 
@@ -120,7 +124,8 @@ def _make(folder, to):
             stack.stop()
         else:
             os.kill(stack.daemon.process.pid, signal.SIGSTOP)  # it would start them again
-            for child in pathlib.Path(f"/proc/{stack.daemon.process.pid}/task/{stack.daemon.process.pid}/children").read_text().split():
+            pid = stack.daemon.process.pid
+            for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 os.kill(int(child), signal.SIGKILL)
             os.kill(stack.daemon.process.pid, signal.SIGKILL)
             stack.daemon.process.wait()

@@ -253,7 +253,8 @@ TEST_F(Cli, ARemovedAccountComesBackUntilItsMailIsDeleted) {
     mailstead.ok({"account", "undelete", "me@example.org"});
     EXPECT_EQ(mailstead.ok({"account", "show", "me", "--format", "json"}), before);
     EXPECT_EQ(mailstead.ok({"account", "list", "--removed", "--format", "json"}), "[]\n");
-    EXPECT_EQ(mailstead({"account", "undelete", "me@example.org"}).exit_code, EX_NOUSER) << "it is there";
+    EXPECT_EQ(mailstead({"account", "undelete", "me@example.org"}).exit_code, EX_UNAVAILABLE)
+        << "it is there: its messages are deliver's to give back";
 
     mailstead.ok({"account", "remove", "me@example.org"});
     mailstead.ok({"account", "add", "me@example.org", "--password-stdin"}, kPassword);

@@ -21,6 +21,7 @@ inline EngineOptions small_options(const fs::path& root) {
     options.max_segments = 4;
     options.checkpoint_idle = Milliseconds(60'000);
     options.reserved_space = 1 << 20;
+    options.reserve_size = 0;
     return options;
 }
 

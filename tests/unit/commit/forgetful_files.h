@@ -80,6 +80,14 @@ public:
         copy_all();
         return 0;
     }
+    int allocate(int fd, std::uint64_t size) override {
+        if (const int rc = step("allocate")) return rc;
+        return pretend_space(fd, [&] { return FileLayer::allocate(fd, size); });
+    }
+    int truncate(int fd, std::uint64_t size) override {
+        if (const int rc = step("truncate")) return rc;
+        return pretend_space(fd, [&] { return FileLayer::truncate(fd, size); });
+    }
     int link_descriptor(int fd, const fs::path& to) override {
         if (const int rc = step("link")) return rc;
         return FileLayer::link_descriptor(fd, to);
@@ -155,6 +163,18 @@ public:
     }
 
 private:
+    // What a file gains the pretended free space loses.
+    template <class Change>
+    int pretend_space(int fd, Change change) {
+        std::uint64_t before = 0;
+        std::uint64_t after = 0;
+        FileLayer::size_of(fd, before);
+        const int rc = change();
+        FileLayer::size_of(fd, after);
+        if (space != 0) space = space + before - after;
+        return rc;
+    }
+
     int step(const char* what) {
         const std::uint64_t call = ++calls;
         return before_call ? before_call(call, what) : 0;

@@ -1,5 +1,6 @@
 #include "common/commit/journal.h"
 
+#include <cerrno>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -26,7 +27,9 @@ std::unique_ptr<Journal> open(const std::filesystem::path& folder, std::size_t m
 
 std::vector<std::string> frames_of(Journal& journal) {
     std::vector<std::string> frames;
-    EXPECT_TRUE(journal.scan([&](std::string payload) { frames.push_back(std::move(payload)); }));
+    std::vector<JournalDamage> damage;
+    EXPECT_TRUE(journal.scan([&](std::string payload) { frames.push_back(std::move(payload)); }, damage));
+    for (const auto& one : damage) ADD_FAILURE() << one.file << " " << one.offset << " " << one.what;
     return frames;
 }
 
@@ -94,7 +97,40 @@ TEST(CommitJournal, FullUntilTheStartMovesThenSegmentsAreRecycled) {
               4);  // three segments, one control file
 }
 
-TEST(CommitJournal, ADamagedFrameEndsIt) {
+struct Scanned {
+    std::vector<std::string> frames;
+    std::vector<JournalDamage> damage;
+};
+
+std::string damage_of(const Scanned& scanned) {
+    std::string text;
+    for (const auto& one : scanned.damage)
+        text += one.file.string() + " " + std::to_string(one.offset) + " " + one.what + "\n";
+    return text;
+}
+
+Scanned scan(const std::filesystem::path& folder, FileLayer& files = FileLayer::real()) {
+    auto journal = *Journal::open(files, {folder, kSegment, 4});
+    Scanned scanned;
+    EXPECT_TRUE(journal->scan([&](std::string payload) { scanned.frames.push_back(std::move(payload)); },
+                              scanned.damage));
+    return scanned;
+}
+
+// Twelve frames in two segments.
+std::vector<std::string> write_twelve(const std::filesystem::path& folder) {
+    std::vector<std::string> written;
+    auto journal = open(folder);
+    frames_of(*journal);
+    for (int n = 0; n < 12; ++n) {
+        written.push_back(text(9'000, n));
+        append(*journal, written.back());
+    }
+    EXPECT_EQ(journal->end().segment, 3u);
+    return written;
+}
+
+TEST(CommitJournal, ATornTailEndsItAndDamageBeforeAWholeFrameIsTold) {
     TemporaryFolder folder;
     std::mt19937 random(1);
     std::vector<std::string> written;
@@ -116,14 +152,120 @@ TEST(CommitJournal, ADamagedFrameEndsIt) {
         damaged[kBlock + n * frame + in_frame] =
             static_cast<char>(damaged[kBlock + n * frame + in_frame] ^ (1 << random() % 8));
         write_file(path, damaged);
-        auto journal = open(folder.path());
-        EXPECT_EQ(
-            frames_of(*journal),
-            std::vector<std::string>(written.begin(), written.begin() + static_cast<std::ptrdiff_t>(n)));
+        const Scanned scanned = scan(folder.path());
+        auto expected = written;
+        expected.erase(expected.begin() + static_cast<std::ptrdiff_t>(n));
+        EXPECT_EQ(scanned.frames, expected);
+        if (n + 1 == written.size()) {
+            EXPECT_TRUE(scanned.damage.empty());
+        } else {
+            ASSERT_EQ(scanned.damage.size(), 1u) << damage_of(scanned);
+            EXPECT_EQ(scanned.damage[0].file, path);
+            EXPECT_EQ(scanned.damage[0].offset, kBlock + n * frame);
+        }
     }
     write_file(path, whole);
-    auto journal = open(folder.path());
-    EXPECT_EQ(frames_of(*journal), written);
+    EXPECT_EQ(scan(folder.path()).frames, written);
+}
+
+TEST(CommitJournal, LostShortAndZeroedSegmentsAreTold) {
+    for (const char* kind : {"missing", "empty", "short", "zeroed", "header"}) {
+        for (const char* name : {"segment-0", "segment-1", "segment-2"}) {
+            TemporaryFolder folder;
+            const auto written = write_twelve(folder.path());
+            const auto path = folder.path() / name;
+            std::string bytes = read_file(path);
+            if (kind == std::string("missing")) {
+                std::filesystem::remove(path);
+            } else if (kind == std::string("empty")) {
+                write_file(path, "");
+            } else if (kind == std::string("short")) {
+                write_file(path, bytes.substr(0, 3 * kBlock));
+            } else if (kind == std::string("zeroed")) {
+                write_file(path, std::string(bytes.size(), '\0'));
+            } else {
+                write_file(path, std::string(kBlock, 'x') + bytes.substr(kBlock));
+            }
+            const Scanned scanned = scan(folder.path());
+            if (kind == std::string("header")) {  // the first frame names its segment, too
+                EXPECT_EQ(scanned.frames, written) << name;
+                EXPECT_TRUE(scanned.damage.empty()) << name << damage_of(scanned);
+                continue;
+            }
+            EXPECT_LT(scanned.frames.size(), written.size()) << kind << name;
+            EXPECT_FALSE(scanned.damage.empty()) << kind << name;
+        }
+    }
+}
+
+TEST(CommitJournal, ASegmentIsMissedOnlyOnceAFrameIsInIt) {
+    TemporaryFolder folder;
+    testing::ForgetfulFiles files(folder.path() / "live", folder.path() / "durable", "boot");
+    const auto directory = folder.path() / "live/journal";
+    for (int stop_at = 0; stop_at < 40; ++stop_at) {
+        std::filesystem::remove_all(directory);
+        auto journal = *Journal::open(files, {directory, kSegment, 4});
+        frames_of(*journal);
+        const std::uint64_t last = files.calls + static_cast<std::uint64_t>(stop_at);
+        files.before_call = [&](std::uint64_t call, const char*) { return call > last ? EIO : 0; };
+        for (int n = 0; n < 8; ++n) {
+            FrameBuffer frame;
+            frame.raw(text(9'000, n));
+            (void)journal->append(frame);
+        }
+        files.before_call = nullptr;
+        journal.reset();
+        const Scanned scanned = scan(directory);
+        EXPECT_TRUE(scanned.damage.empty()) << stop_at << damage_of(scanned);
+    }
+}
+
+// Refuses to read one place of one file.
+class BadSector : public FileLayer {
+public:
+    BadSector(std::filesystem::path file, std::uint64_t offset) : file_(std::move(file)), offset_(offset) {}
+    int read(int fd, std::uint64_t offset, std::size_t size, std::string& bytes) override {
+        const auto path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd));
+        if (path == file_ && offset <= offset_ && offset_ < offset + size) return EIO;
+        return FileLayer::read(fd, offset, size, bytes);
+    }
+
+private:
+    std::filesystem::path file_;
+    std::uint64_t offset_;
+};
+
+TEST(CommitJournal, AnUnreadableSectorIsNotTheEnd) {
+    TemporaryFolder folder;
+    const auto written = write_twelve(folder.path());
+    for (const char* name : {"segment-0", "segment-1"}) {
+        BadSector files(folder.path() / name, kBlock + FrameBuffer::frame_size(written[0].size()) + 100);
+        const Scanned scanned = scan(folder.path(), files);
+        EXPECT_FALSE(scanned.damage.empty());
+        EXPECT_EQ(scanned.damage.front().file, folder.path() / name);
+    }
+}
+
+TEST(CommitJournal, WithoutItsControlBlockItIsNoNewOne) {
+    TemporaryFolder folder;
+    write_twelve(folder.path());
+    const auto path = folder.path() / "control";
+    write_file(path, std::string(2 * kBlock, 'x'));
+    Journal::Options options{folder.path(), kSegment, 4};
+    EXPECT_EQ(Journal::open(FileLayer::real(), options).error().fault, Fault::damaged);
+    std::filesystem::remove(path);
+    EXPECT_EQ(Journal::open(FileLayer::real(), options).error().fault, Fault::damaged);
+    options.start_anew = true;
+    auto journal = *Journal::open(FileLayer::real(), options);
+    EXPECT_TRUE(frames_of(*journal).empty());
+    std::size_t kept = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
+        kept += entry.path().parent_path().filename().string().starts_with("damaged-") ? 1 : 0;
+    EXPECT_EQ(kept, 3u);
+    options.directory = folder.path() / "none";
+    options.start_anew = false;
+    options.expected = true;
+    EXPECT_EQ(Journal::open(FileLayer::real(), options).error().fault, Fault::damaged);
 }
 
 TEST(CommitJournal, ARefusedWriteLeavesNoFrame) {
@@ -170,11 +312,14 @@ TEST(CommitRecord, RoundTripAndEveryCutRefused) {
     Record record;
     record.batch = 300;
     record.environments = {{"account/7", std::string_view("meta\0pages", 10)}, {"queue", ""}};
-    record.transactions = {
-        {{{false, "bytes", 5}, {true, "spool/large-1", 1u << 20}},
-         {{0, "change", {{FileStep::Kind::rename, 0, "a", "b"}, {FileStep::Kind::remove, 0, "", "c"}}},
-          {1, "", {}}}},
-        {{}, {{1, "other", {}}}}};
+    record.transactions = {{{{false, "bytes", 5}, {true, "spool/large-1", 1u << 20}},
+                            {{0,
+                              "change",
+                              {{FileStep::Kind::link_file, 1, "", "a"},
+                               {FileStep::Kind::rename, 0, "a", "b"},
+                               {FileStep::Kind::remove, 0, "", "c"}}},
+                             {1, "", {}}}},
+                           {{}, {{1, "other", {}}}}};
     FrameBuffer buffer;
     encode_record(buffer, record);
     const std::string bytes(buffer.payload());
@@ -186,8 +331,11 @@ TEST(CommitRecord, RoundTripAndEveryCutRefused) {
     ASSERT_EQ(decoded->transactions.size(), 2u);
     EXPECT_TRUE(decoded->transactions[0].files[1].staged);
     EXPECT_EQ(decoded->transactions[0].files[1].size, 1u << 20);
-    EXPECT_EQ(decoded->transactions[0].parts[0].after[0].to, "b");
-    EXPECT_EQ(decoded->transactions[0].parts[0].after[1].kind, FileStep::Kind::remove);
+    EXPECT_TRUE(decoded->names_links);
+    EXPECT_EQ(decoded->transactions[0].parts[0].steps[0].kind, FileStep::Kind::link_file);
+    EXPECT_EQ(decoded->transactions[0].parts[0].steps[0].file, 1u);
+    EXPECT_EQ(decoded->transactions[0].parts[0].steps[1].to, "b");
+    EXPECT_EQ(decoded->transactions[0].parts[0].steps[2].kind, FileStep::Kind::remove);
     EXPECT_EQ(decoded->transactions[1].parts[0].payload, "other");
     FrameBuffer second;
     encode_record(second, *decoded);

@@ -97,6 +97,9 @@ private:
     kv::Database tokens_;
 };
 
+// A record that each attach() writes anew: recovery has to bear that.
+inline constexpr std::uint32_t kAttached = 0xfffffffd;
+
 class ToyParticipant : public Participant {
 public:
     Result<EnvironmentPlace> locate(std::string_view name) override {
@@ -110,14 +113,20 @@ public:
                                                 std::shared_ptr<kv::Env> env) override {
         const std::uint64_t before = env->read()->id();
         TRY(databases, env->open_databases({"entries", "tokens"}));
+        TRY_VOID(env->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            TRY_VOID(transaction.put(databases[0], Key().u32(kAttached), std::to_string(before)));
+            return {};
+        }));
         if (on_created && env->read()->id() != before) on_created(env->directory());
         return std::unique_ptr<Environment>(
             new ToyEnvironment(std::string(name), std::move(env), std::move(databases)));
     }
+    OnDamage on_damage(std::string_view) override { return when_damaged; }
+    OnDamage when_damaged = OnDamage::set_aside;
     std::uint64_t map_size = std::uint64_t{1} << 30;
     std::set<std::string> gone;  // accounts which their owner deleted
     std::function<void(const std::filesystem::path&)>
-        on_created;  // LMDB has synced a new environment by itself
+        on_created;  // LMDB has synced the environment by itself
 };
 
 // What an account holds: number -> token, and token -> path.
@@ -135,7 +144,8 @@ inline ToyContent toy_content(const std::filesystem::path& root, const std::stri
     const auto snapshot = *(*env)->read();
     auto cursor = *kv::Cursor::open(snapshot, databases[0]);
     for (bool more = *cursor.first(); more; more = *cursor.next()) {
-        content.entries[kv::KeyReader(cursor.key()).u32()] = std::string(cursor.value());
+        const std::uint32_t number = kv::KeyReader(cursor.key()).u32();
+        if (number != kAttached) content.entries[number] = std::string(cursor.value());
     }
     auto tokens = *kv::Cursor::open(snapshot, databases[1]);
     for (bool more = *tokens.first(); more; more = *tokens.next()) {

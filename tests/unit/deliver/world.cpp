@@ -35,6 +35,8 @@ AccountId World::add_account(std::string_view login, std::uint64_t quota) {
 
 void World::open_engine(std::uint64_t reserved_space) {
     intake_.reset();
+    backup_.reset();
+    housekeeper_.reset();
     removals_.reset();
     reporter_.reset();
     quotas_.reset();
@@ -61,7 +63,7 @@ void World::open_engine(std::uint64_t reserved_space) {
     touch.parts.push_back(ledger::part({}));
     touch.parts.push_back(part(store::NoteShare{}));
     engine_->submit_and_wait(std::move(touch));
-    queue_reader_.emplace(queue::QueueReader::open(root()).value());
+    queue_reader_.emplace(root());
     shares_.emplace(root());
     make_intake({});
 }
@@ -75,7 +77,11 @@ void World::make_intake(const QueueLimits& limits) {
     quotas_.emplace(*directory, *reader_);
     reporter_.emplace(ReporterParts{root(), "mx.example.org", directory.get(), deposit, limits});
     removals_.emplace(Removals::Parts{&*engine_, &*reader_, directory.get(), recorder_.get(), root()});
+    housekeeper_.emplace(root(), *engine_, *reader_, HousekeeperOptions{});
+    backup_.emplace(
+        BackupHold::Parts{&*engine_, directory.get(), recorder_.get(), &*housekeeper_, &*removals_});
     IntakeParts parts;
+    parts.backup = &*backup_;
     parts.engine = &*engine_;
     parts.auth = &*auth_;
     parts.sessions = &*sessions_;
@@ -83,6 +89,7 @@ void World::make_intake(const QueueLimits& limits) {
     parts.directory = directory.get();
     parts.reporter = &*reporter_;
     parts.removals = &*removals_;
+    parts.data_dir = root();
     parts.shares = &*shares_;
     parts.queue = &*queue_reader_;
     parts.pool = &*pool_;

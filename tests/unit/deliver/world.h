@@ -14,6 +14,7 @@
 #include "common/queue/participant.h"
 #include "common/store/accounts.h"
 #include "deliver/intake/intake.h"
+#include "deliver/local/housekeeper.h"
 #include "tests/unit/kv/temporary_folder.h"
 #include "tests/unit/net/support.h"
 
@@ -99,6 +100,8 @@ private:
     std::optional<AuthService> auth_;
     std::unique_ptr<directory::CredentialsRecorder> recorder_;
     std::optional<Removals> removals_;
+    std::optional<Housekeeper> housekeeper_;
+    std::optional<BackupHold> backup_;
     std::optional<Intake> intake_;
 };
 

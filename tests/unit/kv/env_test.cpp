@@ -1,6 +1,9 @@
 #include "common/kv/env.h"
 
+#include <filesystem>
+#include <fstream>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -177,6 +180,49 @@ TEST(KvEnv, GrowingWaitsForSnapshotsButNotForPins) {
     std::thread grower([&] { EXPECT_TRUE(env->grow()); });
     snapshot.reset();
     grower.join();
+}
+
+mode_t mode_of(const std::filesystem::path& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777 : 0;
+}
+
+TEST(KvEnv, ReadersOfTheFoldersGroupMayWriteIntoTheLockFileAlone) {
+    TemporaryFolder folder;
+    const auto place = folder.path() / "a";
+    for (const mode_t mask : {0077u, 0000u}) {
+        const mode_t before = ::umask(mask);
+        { EXPECT_TRUE((*Env::open(place, writer()))->open_database("things")); }
+        ::umask(before);
+        EXPECT_EQ(mode_of(place / "data.mdb"), 0640u);
+        EXPECT_EQ(mode_of(place / "lock.mdb"), 0660u);
+        ASSERT_EQ(::chmod((place / "data.mdb").c_str(), 0600), 0);
+        ASSERT_EQ(::chmod((place / "lock.mdb").c_str(), 0600), 0);
+    }
+    // A reader that owns the folder makes a lock file that is missing as a writer would.
+    std::filesystem::remove(place / "lock.mdb");
+    EnvOptions reader;
+    EXPECT_TRUE(Env::open(place, reader));
+    EXPECT_EQ(mode_of(place / "lock.mdb"), 0660u);
+}
+
+TEST(KvEnv, NothingIsOpenedThroughALink) {
+    TemporaryFolder folder;
+    const auto place = folder.path() / "a/b";
+    { ASSERT_TRUE(Env::open(place, writer())); }
+    std::filesystem::create_directory_symlink("a", folder.path() / "link");
+    EXPECT_FALSE(Env::open(folder.path() / "link/b", writer()));
+    for (const char* const name : {"lock.mdb", "data.mdb"}) {
+        const auto victim = folder.path() / "victim";
+        std::ofstream(victim) << "somebody's";
+        std::filesystem::rename(place / name, place / "aside");
+        std::filesystem::create_symlink(victim, place / name);
+        EXPECT_FALSE(Env::open(place, writer())) << name;
+        EXPECT_FALSE(Env::open(place, EnvOptions{})) << name;
+        EXPECT_EQ(std::filesystem::file_size(victim), 10u) << name;
+        std::filesystem::rename(place / "aside", place / name);
+    }
+    EXPECT_TRUE(Env::open(place, writer()));
 }
 
 }  // namespace

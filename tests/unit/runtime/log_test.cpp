@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/stat.h>
 
 #include <gtest/gtest.h>
 
@@ -41,7 +42,8 @@ TEST(Log, QuotesWhatIsNotAPlainWord) {
 TEST(Log, WritesLinesOfItsLevelAndFollowsRotation) {
     const TemporaryFolder folder;
     const std::string path = folder.file("log");
-    ASSERT_TRUE(open(Level::warning, path, "smtpd"));
+    set_level(Level::warning, "smtpd");
+    ASSERT_TRUE(open(path));
     info("too.quiet", {{"a", 1}});
     warning("loud.enough", {{"a", 1}, {"b", "x y"}});
     const std::string first = content(path);
@@ -52,11 +54,33 @@ TEST(Log, WritesLinesOfItsLevelAndFollowsRotation) {
     error("after.rotation");
     EXPECT_NE(content(path).find("event=after.rotation\n"), std::string::npos);
     EXPECT_EQ(content(path + ".1"), first);
-    ASSERT_TRUE(open(Level::off, path, "test"));
+    set_level(Level::off, "test");
 }
 
 TEST(Log, RefusesAFileItCannotOpen) {
-    EXPECT_FALSE(open(Level::info, "/nonexistent/folder/log", "smtpd"));
+    EXPECT_FALSE(open("/nonexistent/folder/log"));
+}
+
+TEST(Log, WritesThroughNoLinkAndIntoNothingButAFile) {
+    const TemporaryFolder folder;
+    std::filesystem::create_symlink(folder.file("victim"), folder.file("link"));
+    const auto link = open(folder.file("link"));
+    ASSERT_FALSE(link);
+    EXPECT_NE(link.error().what.find("symbolic link"), std::string::npos) << link.error().what;
+    EXPECT_FALSE(std::filesystem::exists(folder.file("victim")));
+    ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+    EXPECT_FALSE(open(folder.file("pipe")));
+}
+
+TEST(Log, ANewFileIsForTheGroupWhateverTheUmask) {
+    const TemporaryFolder folder;
+    const mode_t before = ::umask(0077);
+    set_level(Level::off, "test");
+    ASSERT_TRUE(open(folder.file("log")));
+    ::umask(before);
+    struct stat status {};
+    ASSERT_EQ(::stat(folder.file("log").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0660u);
 }
 
 TEST(Log, ParsesLevels) {

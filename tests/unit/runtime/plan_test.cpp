@@ -27,12 +27,11 @@ settings::Listener listener(Service service, const std::string& ip, std::uint16_
 TEST(RuntimePlan, TakesWhatAllDaemonsShareFromTheSettings) {
     settings::Settings settings;
     settings.log = {settings::LogLevel::warning, "/var/log/mail.log"};
-    settings.user = "mailstead";
     settings.workers = 3;
-    const Plan plan = plan_of(settings);
+    const Plan plan = plan_of(settings, Role::smtpd).value();
     EXPECT_EQ(plan.log_level, log::Level::warning);
     EXPECT_EQ(plan.log_file, "/var/log/mail.log");
-    EXPECT_EQ(plan.user, "mailstead");
+    EXPECT_FALSE(plan.identity) << "no user is set";
     EXPECT_EQ(plan.threads, 3u);
     EXPECT_TRUE(plan.tcp.empty());
     EXPECT_TRUE(plan.sandbox.paths.empty());
@@ -109,7 +108,8 @@ TEST(RuntimeServerTls, ABrokenRenewalIsLoggedAndTheOldCertificateStays) {
     ASSERT_TRUE(tls.load(settings, {}));
     const auto expires = tls.context()->expires();
     net::test::write_file(folder.file("cert.pem"), "no certificate");
-    ASSERT_TRUE(log::open(log::Level::info, folder.file("log"), "test"));
+    log::set_level(log::Level::info, "test");
+    ASSERT_TRUE(log::open(folder.file("log")));
     tls.reload();
     std::ostringstream log;
     log << std::ifstream(folder.file("log")).rdbuf();

@@ -71,7 +71,10 @@ void TestAccount::open() {
     reading.beside_engine = true;
     reader_ = std::make_unique<Reader>(reading);
     follower_ = std::make_unique<Follower>(root_, *reader_,
-                                           [this](AccountId, const Change& change) { return apply(change); });
+                                           [this](AccountId, const Change& change) { return apply(change); }, nullptr,
+                                           FollowerOptions{keep_deleted, [this](std::string_view line) {
+                                                               lines.emplace_back(line);
+                                                           }});
 }
 
 void TestAccount::close() {
@@ -87,10 +90,11 @@ void TestAccount::reopen() {
 }
 
 Outcome<ChangeResult> TestAccount::apply(const Change& change, const std::vector<std::string>& files,
-                                         bool replaying) {
+                                         bool replaying, bool onto_rebuilt) {
     std::vector<std::uint64_t> sizes;
     for (const std::string& file : files) sizes.push_back(file.size());
     commit::ApplyContext context(sizes, replaying);
+    if (onto_rebuilt) context.set_onto_rebuilt();
     TRY(transaction, env_->write());
     TRY(result, environment_->apply(transaction, encode(change), context));
     if (keep_history) history.push_back({change, files});

@@ -34,7 +34,7 @@ public:
     ~TestAccount();
 
     Outcome<ChangeResult> apply(const Change& change, const std::vector<std::string>& files = {},
-                                bool replaying = false);
+                                bool replaying = false, bool onto_rebuilt = false);
     Outcome<ChangeResult> apply(Action action, const std::vector<std::string>& files = {}) {
         return apply(Change{kTime, std::move(action)}, files);
     }
@@ -71,6 +71,10 @@ public:
 
     // As messages are that came before there were such records.
     void forget_headers();
+
+    // For the follower, from the next reopen() on. What it logs comes to `lines`.
+    bool keep_deleted = false;
+    std::vector<std::string> lines;
 
     void reopen();
     // Closes everything, for those who work on the files.
