@@ -94,8 +94,8 @@ protected:
     net::Task<ipc::Message> serve(ipc::Message request, std::uint64_t connection) {
         if (request.type == ipc::MessageType::session_poll) {
             const auto poll = ipc::SessionPoll::decode(request.payload).value();
-            const auto orders = co_await hub_->poll(poll, connection);
             ++polls_;
+            const auto orders = co_await hub_->poll(poll, connection);
             co_return ipc::make_message(orders);
         }
         if (request.type == ipc::MessageType::session_check) {
@@ -116,9 +116,9 @@ protected:
     void enter(const std::string& id, FakeSession& session, std::string_view password) {
         book_.enter(session, id, account_, proof(password), hub_->epoch());
     }
-    // Runs the daemon until it has told deliver that it is there.
-    void meet(int polls = 1) {
-        while (polls_ < polls) loop_.context.run_one_for(100ms);
+    // Runs the daemon until it has told deliver that it is there, and done what it heard.
+    void meet() {
+        while (polls_ < 2) loop_.context.run_one_for(100ms);
     }
     // Runs the daemon until the task, which runs on deliver's side, is done.
     template <class Answer>
@@ -276,7 +276,7 @@ TEST_F(SessionHubTest, ADaemonThatIsGoneIsNotWaitedFor) {
         ipc::Client other(loop_.context, ipc::ClientOptions{path_, "smtpd"});
         ipc::SessionBook gone(loop_.context, other);
         gone.start();
-        meet(1);
+        meet();
         gone.request_stop();
         loop_.context.poll();
     }

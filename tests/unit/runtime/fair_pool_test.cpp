@@ -2,6 +2,7 @@
 
 #include <future>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/net/support.h"
@@ -147,9 +148,11 @@ TEST_F(FairPoolTest, AWorseRankMakesRoomForABetter) {
 }
 
 TEST_F(FairPoolTest, WhatHasWaitedForTooLongIsDropped) {
-    start({.patience = 0ms});
+    constexpr auto kPatience = 500ms;
+    start({.patience = kPatience});
     submit("n", "a", "a");
     submit("n", "b", "b");
+    std::this_thread::sleep_until(std::chrono::steady_clock::now() + kPatience + 1ms);
     EXPECT_EQ(go(2), "-a -b");
 }
 

@@ -11,6 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "common/ipc/session_book.h"
 #include "common/net/task_group.h"
 #include "common/runtime/offload.h"
 #include "imapd/session/backend.h"
@@ -30,6 +31,10 @@ public:
     std::vector<std::string> hidden_capabilities(AccountId) override { return hidden; }
     bool join(AccountId account, Listening& session) override;
     void leave(AccountId account, Listening& session) override;
+    void enlist(ipc::LiveSession& session, const std::string& id, AccountId, const Proof&) override {
+        live[id] = &session;
+    }
+    void delist(const std::string& id) override { live.erase(id); }
     void watch(AccountId account, Listening& session) override;
     void unwatch(AccountId account, Listening& session) override;
     store::Outcome<std::optional<AccountId>> account_of(std::string_view login) override;
@@ -53,6 +58,7 @@ public:
     // One more account; the first one gets the id 8.
     store::TestAccount& add_account(const std::string& address);
     store::TestAccount& at(AccountId id);
+    std::map<std::string, ipc::LiveSession*> live;  // by id
     std::vector<std::string> hidden;
     std::optional<std::filesystem::path> fulltext;
     std::size_t max_sessions = 10;
