@@ -311,8 +311,8 @@ def test_a_queued_message_whose_file_is_lost_is_reported_to_its_sender(whole):
     stack, _ = whole
     entry = wait_until(lambda: stack.json("queue", "list"), "the queued message")[0]
     (stack.folder / f"data/spool/queue-{entry['id']}").unlink()
-    stack.cli("queue", "retry", "all", check=False)
-    report = stack.wait_for_message(subject="Undelivered")
+    stack.cli("queue", "retry", "all")
+    report = stack.wait_for_message(subject="could not be delivered")
     assert "x@unreachable.test" in report.raw.decode(errors="replace")
     wait_until(lambda: not stack.json("queue", "list"), "the entry to go")
 
