@@ -1,6 +1,7 @@
 #include "admin/workspace.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -51,6 +52,10 @@ Outcome<> check_way(const std::filesystem::path& data_dir) {
     }
 }
 
+void warn_of_restoring(std::string_view what) {
+    std::fprintf(stderr, "mailstead: warning: %s\n", std::string(what).c_str());
+}
+
 }  // namespace
 
 Outcome<settings::Settings> load_settings(const Arguments& arguments) {
@@ -98,14 +103,14 @@ Outcome<std::unique_ptr<directory::Editor>> open_editor(const settings::Settings
         return Failure(EX_CONFIG, settings.data_dir.string() + " is of format " + std::to_string(**format) +
                                       ", and this program knows formats up to " +
                                       std::to_string(backup::kFormat) + ": install the newer Mailstead");
-    TRY(editor, directory::edit_directory(settings.data_dir));
+    TRY(editor, directory::edit_directory(settings.data_dir, warn_of_restoring));
     return editor;
 }
 
 Outcome<std::unique_ptr<directory::CredentialsEditor>> open_credentials_editor(
     const settings::Settings& settings) {
     TRY_VOID(check_access(settings.data_dir / "credentials"));
-    TRY(editor, directory::edit_credentials(settings.data_dir));
+    TRY(editor, directory::edit_credentials(settings.data_dir, warn_of_restoring));
     return editor;
 }
 

@@ -5,6 +5,7 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <boost/asio/post.hpp>
@@ -29,6 +30,8 @@
 #include "deliver/local/sharing.h"
 #include "deliver/local/text_indexer.h"
 #include "deliver/queue/runner.h"
+#include "deliver/repair/culprits.h"
+#include "deliver/repair/repairer.h"
 
 namespace mailstead::deliver {
 namespace {
@@ -53,6 +56,10 @@ commit::EngineOptions engine_options(const settings::Settings& settings) {
     options.reserved_space = settings.limits.free_space;
     options.log = [](std::string_view line) { log::warning("engine", {{"what", line}}); };
     return options;
+}
+
+void say_restored(std::string_view what) {
+    log::error("directory.restored", {{"what", what}});
 }
 
 commit::Part deposit_for_recipient(const ipc::Recipient& recipient, const std::string& fetch_cache,
@@ -83,13 +90,23 @@ struct Service::Parts {
     Parts(const settings::Settings& given, const std::optional<runtime::Users>& daemons)
         : settings(given),
           users(daemons),
-          queue_participant([this](QueueId id, const auto& entry) { queue_changed(id, entry); }) {}
+          accounts(
+              [](std::string_view line) {
+                  log::warning("store", {{"what", line}});
+              },
+              given.data_dir),
+          queue_participant([this](QueueId id, const auto& entry) { queue_changed(id, entry); },
+                            given.data_dir) {}
 
     void queue_changed(QueueId id, const std::optional<queue::QueueEntry>& entry) {
         const std::lock_guard lock(runner_mutex);
         if (runner) runner->changed(id, entry);
     }
     void committed(std::span<const std::string> environments);
+    void make_repairer();
+    void account_is_back(AccountId account);
+    void queue_is_back();
+    Result<void> begin_environments();
     Result<void> start_engine();
     Result<void> start_queue(net::IoThreads& threads);
     Result<void> start_intake(net::IoThreads& threads, std::vector<FileDescriptor> sockets);
@@ -107,12 +124,14 @@ struct Service::Parts {
     std::optional<ipc::NoticeSender> notices;
 
     store::SharesParticipant shares_participant;
-    store::Accounts accounts{[](std::string_view line) { log::warning("store", {{"what", line}}); }};
+    store::Accounts accounts;
     queue::QueueParticipant queue_participant;
     ledger::LedgerParticipant ledger_participant;
     std::optional<commit::Engine> engine;
     std::optional<store::Reader> reader;
     std::optional<store::SharesReader> shares;
+    std::optional<queue::QueueReader> queue_reader;
+    std::optional<Repairer> repairer;
     std::optional<Housekeeper> housekeeper;
     std::optional<TextIndexer> text_indexer;
     std::optional<Removals> removals;
@@ -120,7 +139,6 @@ struct Service::Parts {
     std::optional<Quotas> quotas;
     std::optional<Reporter> reporter;
 
-    std::optional<queue::QueueReader> queue_reader;
     std::unique_ptr<dns::CaresResolver> resolver;
     std::optional<Signer> signer;
     std::optional<Relay> relay;
@@ -141,6 +159,7 @@ struct Service::Parts {
 void Service::Parts::committed(std::span<const std::string> environments) {
     std::vector<ipc::ChangeNotice> changed;
     for (const std::string& environment : environments) {
+        if (repairer) repairer->committed(environment);
         const auto account = store::account_of(environment);
         if (!account) continue;
         auto what = accounts.take_changed(*account);
@@ -159,7 +178,11 @@ Result<void> Service::Parts::start_engine() {
     beside.root = settings.data_dir;
     beside.beside_engine = true;
     reader.emplace(beside);
+    options.on_set_aside = [this](const commit::SetAside& what) { repairer->set_aside(what); };
     engine.emplace(std::move(options));
+    shares.emplace(settings.data_dir);
+    queue_reader.emplace(settings.data_dir);
+    make_repairer();
     engine->add("account", accounts);
     engine->add("queue", queue_participant);
     engine->add("ledger", ledger_participant);
@@ -168,26 +191,20 @@ Result<void> Service::Parts::start_engine() {
         settings.data_dir, *engine, *reader,
         HousekeeperOptions{settings.limits.keep_deleted, settings.limits.free_space});
     if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
+    // Before the engine makes it where it is missing.
+    std::error_code error;
+    const bool shares_were_there = std::filesystem::exists(settings.data_dir / "shares/data.mdb", error);
     TRY(report, engine->start());
     log::info("engine.recovered", {{"was_clean", report.was_clean},
                                    {"batches", report.batches_found},
                                    {"applied", report.changes_applied},
                                    {"files_restored", report.files_restored},
                                    {"set_aside", report.set_aside.size()}});
-    // The queue, the ledger and the table of shares exist from the first start on, for those who only read
-    // them.
-    commit::Transaction touch;
-    touch.parts.push_back(
-        {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(queue::Record{})), {}});
-    touch.parts.push_back(ledger::part({}));
-    touch.parts.push_back(part(store::NoteShare{}));
-    for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
-        // Neither damage nor a full disk keeps from starting what can be done without.
-        if (!outcome.result && outcome.result.error().fault == Fault::none) return outcome.result.error();
-    }
-    shares.emplace(settings.data_dir);
-    // Open as long as deliver runs, so that the engine and this reader share one environment.
-    TRY_VOID(shares->sharers(store::kAnyone));
+    TRY_VOID(begin_environments());
+    if (!shares_were_there) repairer->rebuild_shares();
+    // Readers that knew the indexes before this start may hold files that are no longer there.
+    notices->send_started();
+    repairer->start();
     housekeeper->start();
     removals.emplace(
         Removals::Parts{&*engine, &*reader, directory.get(), credentials.get(), settings.data_dir});
@@ -199,9 +216,57 @@ Result<void> Service::Parts::start_engine() {
     return {};
 }
 
+// The queue, the ledger and the table of shares exist from the first start on, for those who only read them.
+Result<void> Service::Parts::begin_environments() {
+    commit::Transaction touch;
+    touch.atomicity = commit::Atomicity::each_alone;
+    touch.parts.push_back(
+        {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(queue::Record{})), {}});
+    touch.parts.push_back(ledger::part({}));
+    touch.parts.push_back(part(store::NoteShare{}));
+    for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
+        // Neither damage nor a full disk keeps from starting what can be done without.
+        if (!outcome.result && outcome.result.error().fault == Fault::none)
+            return outcome.result.error();
+    }
+    // Open as long as deliver runs, so that the engine and this reader share one environment.
+    (void)shares->sharers(store::kAnyone);
+    return {};
+}
+
+void Service::Parts::make_repairer() {
+    RepairerParts parts;
+    parts.data_dir = settings.data_dir;
+    parts.engine = &*engine;
+    parts.reader = &*reader;
+    parts.shares = &*shares;
+    parts.queue = &*queue_reader;
+    parts.tell = [this](AccountId account, ipc::ChangeNotice::Index index) {
+        const ipc::ChangeNotice notice{account, {}, {}, index};
+        notices->send(std::span(&notice, 1));
+    };
+    parts.account_is_back = [this](AccountId account) { account_is_back(account); };
+    parts.queue_is_back = [this] { queue_is_back(); };
+    repairer.emplace(std::move(parts));
+}
+
+void Service::Parts::account_is_back(AccountId account) {
+    if (housekeeper) housekeeper->changed(account);
+    if (text_indexer) text_indexer->changed(account);
+    // What came for it meanwhile waits in the queue.
+    queue::Control retry{ipc::QueueCommand::Op::retry, ipc::QueueCommand::ToDomain{"local"}, now()};
+    commit::Transaction transaction;
+    transaction.parts.push_back(
+        {std::string(queue::kQueueEnvironment), queue::encode(queue::QueueChange(std::move(retry))), {}});
+    engine->submit(std::move(transaction), [](const commit::Outcome&) {});
+}
+
+void Service::Parts::queue_is_back() {
+    const std::lock_guard lock(runner_mutex);
+    if (runner) runner->load_again();
+}
+
 Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
-    TRY(opened, queue::QueueReader::open(settings.data_dir));
-    queue_reader.emplace(std::move(opened));
     queue_context = &threads.context(0);
     TRY(dns_options, resolver_options(settings));
     TRY(made, dns::CaresResolver::create(*queue_context, std::move(dns_options)));
@@ -226,7 +291,9 @@ Result<void> Service::Parts::start_queue(net::IoThreads& threads) {
         const std::lock_guard lock(runner_mutex);
         runner.emplace(*queue_context, std::move(parts));
     }
-    TRY_VOID(runner->load());
+    // A queue that is being repaired is loaded when it is back.
+    if (const auto loaded = runner->load(); !loaded)
+        log::error("queue.load", {{"failed", loaded.error().what}});
     queue_tasks = std::make_unique<net::TaskGroup>(*queue_context);
     auto run = [](QueueRunner* works, std::shared_ptr<std::promise<void>> ended) -> net::Task<void> {
         co_await works->run();
@@ -254,7 +321,9 @@ Result<void> Service::Parts::start_intake(net::IoThreads& threads, std::vector<F
     parts.backup = &*backup_hold;
     parts.shares = &*shares;
     parts.queue = &*queue_reader;
+    parts.repairer = &*repairer;
     parts.pool = &*pool;
+    parts.data_dir = settings.data_dir;
     parts.limits = limits_of(settings);
     parts.refusals = [this] { return refusals(); };
     // Beside the trace fields that smtpd puts on top.
@@ -308,9 +377,11 @@ Result<void> Service::open() {
         log::warning("format.migrated",
                      {{"from", *older}, {"to", backup::kFormat}, {"back", "mailstead rollback"}});
     }
-    TRY(directory, directory::edit_directory(parts_->settings.data_dir));
+    if (const auto settled = settle_faults(parts_->settings.data_dir, now()); !settled)
+        log::warning("repair.faults", {{"failed", settled.error().what}});
+    TRY(directory, directory::edit_directory(parts_->settings.data_dir, say_restored));
     parts_->directory = std::move(directory);
-    TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir));
+    TRY(credentials, directory::open_credentials_recorder(parts_->settings.data_dir, say_restored));
     parts_->credentials = std::move(credentials);
     auto note_use = [parts = parts_.get()](AccountId account, const std::string& name) {
         std::unique_ptr<runtime::OffloadPool::Job> job =
@@ -368,6 +439,7 @@ void Service::abort() {
 
 void Service::close() {
     if (parts_->text_indexer) parts_->text_indexer->stop();
+    if (parts_->repairer) parts_->repairer->stop();
     if (parts_->backup_hold) parts_->backup_hold->stop();
     if (parts_->removals) parts_->removals->stop();
     if (parts_->housekeeper) parts_->housekeeper->stop();

@@ -44,6 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
             break;
         case 6:
             check<StatusAnswer>(bytes);
+            check<DamageReport>(bytes);
             break;
         case 7:
             check<DeliverAnswer>(bytes);

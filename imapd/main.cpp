@@ -3,8 +3,11 @@
 #include <memory>
 
 #include "common/commit/file_layer.h"
+#include "common/ipc/roles.h"
+#include "common/kv/fault_guard.h"
 #include "common/mime/charset.h"
 #include "common/runtime/daemon.h"
+#include "common/runtime/log.h"
 #include "common/runtime/server_tls.h"
 #include "imapd/plan.h"
 #include "imapd/session/server.h"
@@ -30,9 +33,15 @@ public:
 
     Result<void> open() override {
         mime::preload_charsets();
+        const std::filesystem::path record = ipc::run_folder(settings_.data_dir, ipc::Role::imapd) / "faults";
+        auto faults = kv::read_faults(record);
+        auto guarded = kv::write_faults(record, {});
+        if (guarded) guarded = kv::guard_faults(record);
+        if (!guarded) log::warning("imap.faults", {{"failed", guarded.error().what}});
         TRY(directory, directory::open_directory(settings_.data_dir));
         directory_ = std::move(directory);
         server_ = std::make_unique<Server>(settings_, *directory_, tls_.context());
+        server_->report_faults_before(std::move(faults));
         return {};
     }
 

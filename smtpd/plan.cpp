@@ -20,6 +20,8 @@ Result<runtime::Plan> plan_of(const settings::Settings& settings) {
     TRY(servers, runtime::addresses_of(settings.dns.servers));
     for (const net::SocketAddress& server : servers) plan.sandbox.tcp_ports.push_back(server.port);
     plan.sandbox.paths = {{.path = settings.data_dir / "incoming", .access = Access::temporary},
+                          // Opened anew when it was restored from its copy.
+                          {.path = settings.data_dir / "directory", .access = Access::update},
                           {.path = run, .access = Access::read},      // the key to deliver
                           {.path = "/etc", .access = Access::read}};  // resolv.conf and hosts
     runtime::add_certificates(plan, settings.tls);

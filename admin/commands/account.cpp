@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "admin/commands/account_removal.h"
+#include "admin/deliver_link.h"
 #include "admin/output.h"
 #include "admin/password.h"
 #include "admin/workspace.h"

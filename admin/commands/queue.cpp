@@ -27,7 +27,7 @@ std::string_view to_string(RecipientState state) {
     return {};
 }
 
-Outcome<queue::QueueReader> open_queue(const settings::Settings& settings) {
+Outcome<std::unique_ptr<queue::QueueReader>> open_queue(const settings::Settings& settings) {
     auto reader = queue::QueueReader::open(settings.data_dir);
     if (!reader)
         return Failure(EX_UNAVAILABLE, "the queue cannot be read (" + reader.error().what +
@@ -72,7 +72,7 @@ Outcome<> run_list(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
     TRY(reader, open_queue(settings));
     std::vector<std::vector<Cell>> rows;
-    TRY(damaged, reader.for_each([&](const QueueEntry& entry) {
+    TRY(damaged, reader->for_each([&](const QueueEntry& entry) {
         rows.push_back({entry.id.value, sender_of(entry), waiting_recipients(entry),
                         to_rfc3339(entry.received), entry.size, next_attempt(entry), last_reply(entry)});
         return true;
@@ -97,7 +97,7 @@ Outcome<> run_show(const Arguments& arguments) {
     TRY(settings, load_settings(arguments));
     TRY(id, parse_id(arguments.one("ID")));
     TRY(reader, open_queue(settings));
-    TRY(entry, reader.find(id));
+    TRY(entry, reader->find(id));
     if (!entry)
         return Failure(EX_DATAERR, "there is no entry " + arguments.one("ID") + " in the queue (any more)");
     if (format == Format::table) {

@@ -1,10 +1,13 @@
 #include "admin/commands/restore_account.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin/deliver_link.h"
@@ -28,6 +31,36 @@ Failure of_store(const store::Failure& failure) {
     return Failure(failure.is_transient() ? EX_TEMPFAIL : EX_DATAERR, failure.what);
 }
 
+// A backup may be root's alone, and the data folder is touched as its owner alone: root works as the owner,
+// and is itself only for as long as it opens a file of the backup. Anyone else is himself throughout.
+class OwnersRights {
+public:
+    static Outcome<> take(const std::filesystem::path& data_dir) {
+        struct stat info {};
+        if (::geteuid() != 0 || ::stat(data_dir.c_str(), &info) != 0) return {};
+        if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0)
+            return Failure(EX_OSERR, "cannot become the owner of " + data_dir.string());
+        return {};
+    }
+    // Root again, for as long as it lives.
+    class Pause {
+    public:
+        Pause() : user_(::geteuid()) {
+            if (::getuid() == 0) changed_ = ::seteuid(0) == 0;
+        }
+        ~Pause() {
+            // Going on as root would be worse than not going on.
+            if (changed_ && ::seteuid(user_) != 0) std::abort();
+        }
+        Pause(const Pause&) = delete;
+        Pause& operator=(const Pause&) = delete;
+
+    private:
+        uid_t user_;
+        bool changed_ = false;
+    };
+};
+
 // Goes with all that is in it.
 class WorkFolder {
 public:
@@ -45,6 +78,20 @@ public:
     WorkFolder(const WorkFolder&) = delete;
     WorkFolder& operator=(const WorkFolder&) = delete;
     const std::filesystem::path& path() const { return path_; }
+    // All of it to whoever owns the data folder.
+    Outcome<> give_to_owner(const std::filesystem::path& data_dir) const {
+        struct stat info {};
+        if (::geteuid() != 0 || ::stat(data_dir.c_str(), &info) != 0) return {};
+        std::error_code error;
+        std::vector<std::filesystem::path> all = {path_};
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(path_, error))
+            all.push_back(entry.path());
+        for (const auto& each : all) {
+            if (::lchown(each.c_str(), info.st_uid, info.st_gid) != 0)
+                return Failure(backup::file_error("give away", each));
+        }
+        return {};
+    }
 
 private:
     explicit WorkFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -82,6 +129,7 @@ public:
         return found == by_message_.end() ? nullptr : found->second;
     }
     Result<FileDescriptor> open(const Entry& entry) const {
+        const OwnersRights::Pause as_root;
         const FileDescriptor root(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!root) return backup::file_error("open", folder_);
         return backup::open_below(root.get(), entry.path, O_RDONLY);
@@ -265,25 +313,26 @@ Outcome<std::vector<store::MailboxInfo>> wanted_mailboxes(const store::Snapshot&
 
 Outcome<> restore_account(const Snapshot& snapshot, const Arguments& arguments, Format format) {
     TRY(settings, load_settings(arguments));
-    TRY(editor, open_editor(settings));
     const std::string& login = arguments.one("--account");
-    TRY(target, find_account(*editor, arguments.has("--into") ? arguments.one("--into") : login));
     TRY(work, WorkFolder::make());
     TRY_VOID(copy_environment(snapshot, "directory", work->path()));
-    directory::Account source = target;
+    std::optional<directory::Account> source;
     {
         TRY(then, directory::open_directory(work->path()));
         TRY(found, then->find_by_login(login));
-        if (!found)
-            return Failure(EX_NOUSER, "there was no account " + login + " when the snapshot was made");
-        source = *std::move(found);
+        source = std::move(found);
     }
-    const std::string index = "accounts/" + std::to_string(source.id.value) + "/index";
+    if (!source) return Failure(EX_NOUSER, "there was no account " + login + " when the snapshot was made");
+    const std::string index = "accounts/" + std::to_string(source->id.value) + "/index";
     TRY_VOID(copy_environment(snapshot, index, work->path()));
+    TRY_VOID(work->give_to_owner(settings.data_dir));
+    TRY_VOID(OwnersRights::take(settings.data_dir));
+    TRY(editor, open_editor(settings));
+    TRY(target, find_account(*editor, arguments.has("--into") ? arguments.one("--into") : login));
     store::ReaderOptions old_options;
     old_options.root = work->path();
     store::Reader old_reader(old_options);
-    const auto old_account = old_reader.open(source.id);
+    const auto old_account = old_reader.open(source->id);
     if (!old_account) return of_store(old_account.error());
     const auto from = old_account->snapshot();
     if (!from) return of_store(from.error());
@@ -297,7 +346,7 @@ Outcome<> restore_account(const Snapshot& snapshot, const Arguments& arguments, 
         present = *std::move(opened);
     }
     TRY(mailboxes, wanted_mailboxes(*from, arguments.all("--mailbox")));
-    const MessageFiles files(snapshot, source.id);
+    const MessageFiles files(snapshot, source->id);
     Counts counts;
     {
         ProgressLine line("restore");

@@ -9,6 +9,7 @@
 #include "admin/json.h"
 #include "admin/output.h"
 #include "admin/workspace.h"
+#include "common/base/clock.h"
 #include "common/base/file_descriptor.h"
 #include "common/runtime/ownership.h"
 
@@ -52,11 +53,37 @@ struct ListenerState {
     bool is_up;
 };
 
+// `under repair: account/7 you@example.org (37 %) since 2026-12-01T12:00:00Z: the index is cut short`
+std::string describe(const ipc::Repair& repair) {
+    std::string line = "under repair: " + repair.environment;
+    if (!repair.address.empty()) line += ' ' + repair.address;
+    line +=
+        " (" + std::to_string(repair.percent) + " %) since " + to_rfc3339(repair.since) + ": " + repair.why;
+    if (repair.failures != 0) {
+        line += "\n  attempts that failed: " + std::to_string(repair.failures) +
+                ", the last one: " + repair.last_failure;
+    }
+    return line;
+}
+
 void print_json(const Outcome<ipc::StatusAnswer>& deliver, const std::vector<ListenerState>& listeners) {
     JsonWriter json;
     json.object_begin().key("deliver").object_begin().member("running", deliver.has_value());
     if (deliver) {
         for (const auto& [name, number] : deliver->numbers) json.member(name, number);
+        json.key("repairs").array_begin();
+        for (const ipc::Repair& repair : deliver->repairs) {
+            json.object_begin()
+                .member("environment", repair.environment)
+                .member("address", repair.address)
+                .member("why", repair.why)
+                .member("since", to_rfc3339(repair.since))
+                .member("percent", std::uint64_t{repair.percent})
+                .member("failures", std::uint64_t{repair.failures})
+                .member("last_failure", repair.last_failure)
+                .object_end();
+        }
+        json.array_end();
     }
     json.object_end().key("listeners").array_begin();
     for (const ListenerState& state : listeners) {
@@ -76,6 +103,7 @@ void print_table(const Outcome<ipc::StatusAnswer>& deliver, const std::vector<Li
     if (deliver) {
         for (const auto& [name, number] : deliver->numbers)
             print("  " + name + ": " + std::to_string(number) + '\n');
+        for (const ipc::Repair& repair : deliver->repairs) print(describe(repair) + '\n');
     }
     std::vector<std::vector<Cell>> rows;
     rows.reserve(listeners.size());

@@ -157,7 +157,7 @@ Outcome<> Verification::queue() {
         return {};
     }
     std::vector<std::pair<QueueId, std::uint64_t>> entries;
-    const auto walked = reader->for_each([&](const queue::QueueEntry& entry) {
+    const auto walked = (*reader)->for_each([&](const queue::QueueEntry& entry) {
         entries.emplace_back(entry.id, entry.size);
         return true;
     });
@@ -171,7 +171,7 @@ Outcome<> Verification::queue() {
         const std::filesystem::path file = settings_.data_dir / queue::spool_path(id);
         if (::stat(file.c_str(), &info) == 0 && static_cast<std::uint64_t>(info.st_size) == size) continue;
         // It may have left meanwhile.
-        const auto still = reader->find(id);
+        const auto still = (*reader)->find(id);
         if (still && *still)
             found("queue, " + std::to_string(id.value), "its file " + file.string() + " is lost or cut");
     }

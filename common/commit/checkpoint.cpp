@@ -44,6 +44,7 @@ void Committer::begin_checkpoint() {
     {
         const std::lock_guard lock(mutex_);
         sync_wanted_ = true;
+        before_sync_ = std::exchange(beside_, {});
         sync_result_.reset();
     }
     sync_work_.notify_one();
@@ -59,6 +60,7 @@ bool Committer::capture() {
             whole = false;
             return;
         }
+        if (auto work = holding.environment->beside_checkpoint()) beside_.push_back(std::move(work));
         holding.next_pin = std::move(*pin);
         holding.meta = std::move(*meta);
         holding.journaled = false;
@@ -137,7 +139,9 @@ void Committer::run_syncs() {
         sync_work_.wait(lock, [this] { return sync_wanted_ || sync_stopping_; });
         if (!sync_wanted_) return;
         sync_wanted_ = false;
+        const auto work = std::exchange(before_sync_, {});
         lock.unlock();
+        for (const auto& each : work) each();
         const int result = volumes_.sync();
         lock.lock();
         sync_result_ = result;

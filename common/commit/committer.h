@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -120,6 +121,8 @@ private:
     std::size_t admitted_bytes_ = 0;
     bool stopping_ = false;
     std::condition_variable sync_work_;
+    std::vector<std::function<void()>> beside_;       // Environment::beside_checkpoint() of the next one
+    std::vector<std::function<void()>> before_sync_;  // and of the one that begins
     bool sync_wanted_ = false;
     bool sync_stopping_ = false;
     std::optional<int> sync_result_;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -98,6 +99,11 @@ public:
     // The batch's transaction is committed / was undone.
     virtual void after_commit() {}
     virtual void after_undo() {}
+
+    // A checkpoint begins: what else is to be durable with it, such as files beside the environment. What is
+    // returned runs on another thread before the checkpoint's sync, and may outlive the environment; it says
+    // how things stand now. Empty: nothing.
+    virtual std::function<void()> beside_checkpoint() { return {}; }
 };
 
 // Where an environment lies and how it is opened.

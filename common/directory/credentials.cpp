@@ -5,8 +5,10 @@
 
 #include "common/base/bytes.h"
 #include "common/directory/credential_records.h"
+#include "common/directory/environment.h"
 #include "common/kv/copy.h"
 #include "common/kv/env.h"
+#include "common/kv/kept_copy.h"
 #include "common/kv/keys.h"
 #include "common/sasl/password_hash.h"
 #include "common/sasl/saslprep.h"
@@ -45,18 +47,19 @@ Result<std::optional<AccountCredentials>> find_in(const kv::Transaction& transac
 template <class Interface>
 class WithReads : public Interface {
 public:
-    WithReads(std::shared_ptr<kv::Env> env, Databases databases)
-        : env_(std::move(env)), databases_(databases) {}
+    explicit WithReads(std::unique_ptr<Environment<Databases>> environment)
+        : environment_(std::move(environment)) {}
 
     Result<void> load_installation_key() {
-        TRY(transaction, env_->read());
-        TRY(version, transaction.get(databases_.meta, kVersionKey));
-        TRY(key, transaction.get(databases_.meta, kInstallationKey));
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        TRY(version, transaction.get(open->databases.meta, kVersionKey));
+        TRY(key, transaction.get(open->databases.meta, kInstallationKey));
         if (!version || !key || key->size() != kInstallationKeySize) {
-            return permanent_error(env_->directory().string() + " is not set up: run `mailstead init`");
+            return permanent_error(open->env->directory().string() + " is not set up: run `mailstead init`");
         }
         if (ByteReader(*version).fixed32() > kFormatVersion) {
-            return permanent_error(env_->directory().string() +
+            return permanent_error(open->env->directory().string() +
                                    " was written by a newer Mailstead: install that version");
         }
         installation_key_ = Secret(*key);
@@ -64,16 +67,18 @@ public:
     }
 
     Result<std::optional<AccountCredentials>> find(AccountId account) const override {
-        TRY(transaction, env_->read());
-        return find_in(transaction, databases_, account);
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return find_in(transaction, open->databases, account);
     }
 
     std::string_view installation_key() const override { return installation_key_.reveal(); }
 
     Result<std::vector<DkimKey>> dkim_keys(const Domain& domain) const override {
         std::vector<DkimKey> out;
-        TRY(transaction, env_->read());
-        TRY(walk, kv::Cursor::open(transaction, databases_.dkim));
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        TRY(walk, kv::Cursor::open(transaction, open->databases.dkim));
         const std::string prefix = dkim_database_key(domain, "");
         TRY(found, walk.seek(prefix));
         for (bool more = found; more && walk.key().starts_with(prefix);) {
@@ -89,15 +94,27 @@ public:
     }
 
 protected:
-    Result<void> erase_account(AccountId account) {
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
-            TRY_VOID(transaction.erase(databases_.accounts, account_key(account)));
-            return {};
-        });
+    enum class Copy : std::uint8_t { is_kept, stays_behind };
+    // `work` gets the transaction and the databases, and may run twice. The change stands whatever becomes of
+    // the copy.
+    template <class Work>
+    Result<void> update(Copy copy, Work work) {
+        TRY(open, environment_->get());
+        TRY_VOID(open->env->update(
+            [&](kv::WriteTransaction& transaction) { return work(transaction, open->databases); }));
+        if (copy == Copy::is_kept) (void)kv::keep_copy_now_and_then(*open->env);
+        return {};
     }
 
-    std::shared_ptr<kv::Env> env_;
-    Databases databases_;
+    Result<void> erase_account(AccountId account) {
+        return update(Copy::is_kept,
+                      [&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
+                          TRY_VOID(transaction.erase(databases.accounts, account_key(account)));
+                          return {};
+                      });
+    }
+
+    std::unique_ptr<Environment<Databases>> environment_;
     Secret installation_key_;
 };
 
@@ -107,11 +124,14 @@ class LmdbCredentialsRecorder : public WithReads<CredentialsRecorder> {
 public:
     using WithReads::WithReads;
 
-    Result<void> copy_to(int to) const override { return kv::copy_compact(*env_, to); }
+    Result<void> copy_to(int to) const override {
+        TRY(open, environment_->get());
+        return kv::copy_compact(*open->env, to);
+    }
 
     Result<void> note_app_password_use(AccountId account, const std::string& name, Time at) override {
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
-            TRY(credentials, find_in(transaction, databases_, account));
+        const auto note = [&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
+            TRY(credentials, find_in(transaction, databases, account));
             if (!credentials) return {};
             auto& known = credentials->app_passwords;
             const auto used = std::find_if(known.begin(), known.end(),
@@ -119,9 +139,10 @@ public:
             if (used == known.end()) return {};
             used->last_used = at;
             // The generation stays: what was proved before still holds.
-            TRY_VOID(transaction.put(databases_.accounts, account_key(account), encode(*credentials)));
+            TRY_VOID(transaction.put(databases.accounts, account_key(account), encode(*credentials)));
             return {};
-        });
+        };
+        return update(Copy::stays_behind, note);
     }
 
     Result<void> remove_account(AccountId account) override { return erase_account(account); }
@@ -132,15 +153,18 @@ public:
     using WithReads::WithReads;
 
     Result<void> initialize() {
+        if (load_installation_key()) return {};
         const std::string key = random_bytes(kInstallationKeySize);
-        TRY_VOID(env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+        const auto begin = [&](kv::WriteTransaction& transaction,
+                               const Databases& databases) -> Result<void> {
             ByteWriter version;
             version.fixed32(kFormatVersion);
             TRY_VOID(
-                transaction.put(databases_.meta, kVersionKey, version.bytes(), kv::PutMode::keep_existing));
-            TRY_VOID(transaction.put(databases_.meta, kInstallationKey, key, kv::PutMode::keep_existing));
+                transaction.put(databases.meta, kVersionKey, version.bytes(), kv::PutMode::keep_existing));
+            TRY_VOID(transaction.put(databases.meta, kInstallationKey, key, kv::PutMode::keep_existing));
             return {};
-        }));
+        };
+        TRY_VOID(update(Copy::is_kept, begin));
         return load_installation_key();
     }
 
@@ -195,36 +219,41 @@ public:
     Result<void> remove_account(AccountId account) override { return erase_account(account); }
 
     Result<void> put_dkim_key(const DkimKey& key) override {
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+        return edit([&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
             TRY_VOID(
-                transaction.put(databases_.dkim, dkim_database_key(key.domain, key.selector), encode(key)));
+                transaction.put(databases.dkim, dkim_database_key(key.domain, key.selector), encode(key)));
             return {};
         });
     }
 
     Result<void> remove_dkim_key(const Domain& domain, const std::string& selector) override {
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
-            TRY_VOID(transaction.erase(databases_.dkim, dkim_database_key(domain, selector)));
+        return edit([&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
+            TRY_VOID(transaction.erase(databases.dkim, dkim_database_key(domain, selector)));
             return {};
         });
     }
 
     Result<void> remove_dkim_keys(const Domain& domain) override {
         TRY(keys, dkim_keys(domain));
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+        return edit([&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
             for (const DkimKey& key : keys) {
-                TRY_VOID(transaction.erase(databases_.dkim, dkim_database_key(domain, key.selector)));
+                TRY_VOID(transaction.erase(databases.dkim, dkim_database_key(domain, key.selector)));
             }
             return {};
         });
     }
 
 private:
+    template <class Work>
+    Result<void> edit(Work work) {
+        return update(Copy::is_kept, std::move(work));
+    }
+
     template <class Change>
     Result<void> change(AccountId account, Change apply) {
         const std::string new_salt = random_bytes(sasl::kScramSaltSize);
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
-            TRY(found, find_in(transaction, databases_, account));
+        return edit([&](kv::WriteTransaction& transaction, const Databases& databases) -> Result<void> {
+            TRY(found, find_in(transaction, databases, account));
             AccountCredentials credentials;
             if (found) {
                 credentials = *std::move(found);
@@ -234,7 +263,7 @@ private:
             }
             TRY_VOID(apply(credentials));
             ++credentials.generation;
-            TRY_VOID(transaction.put(databases_.accounts, account_key(account), encode(credentials)));
+            TRY_VOID(transaction.put(databases.accounts, account_key(account), encode(credentials)));
             return {};
         });
     }
@@ -245,36 +274,44 @@ Result<Databases> open_databases(kv::Env& env) {
     return Databases{handles[0], handles[1], handles[2]};
 }
 
+Result<std::unique_ptr<Environment<Databases>>> open_environment(const std::filesystem::path& data_dir,
+                                                                 kv::Access access,
+                                                                 const OnRestored& on_restored) {
+    using Opened = Environment<Databases>::Opened;
+    return Environment<Databases>::open(
+        [folder = data_dir / "credentials", access, on_restored]() -> Result<Opened> {
+            TRY(env, kv::open_with_copy(folder, {.access = access, .map_size = kMapSize}, on_restored));
+            TRY(databases, open_databases(*env));
+            return Opened{std::move(env), databases};
+        });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Credentials>> open_credentials(const std::filesystem::path& data_dir) {
-    TRY(env, kv::Env::open(data_dir / "credentials", {.access = kv::Access::reader, .map_size = kMapSize}));
-    TRY(databases, open_databases(*env));
-    auto credentials = std::make_unique<LmdbCredentials>(std::move(env), databases);
+    TRY(environment, open_environment(data_dir, kv::Access::reader, {}));
+    auto credentials = std::make_unique<LmdbCredentials>(std::move(environment));
     TRY_VOID(credentials->load_installation_key());
     return std::unique_ptr<Credentials>(std::move(credentials));
 }
 
-Result<std::unique_ptr<CredentialsRecorder>> open_credentials_recorder(
-    const std::filesystem::path& data_dir) {
+Result<std::unique_ptr<CredentialsRecorder>> open_credentials_recorder(const std::filesystem::path& data_dir,
+                                                                       const OnRestored& on_restored) {
     // A writer makes what is missing, but these are the administrator's to make.
     std::error_code error;
     if (!std::filesystem::exists(data_dir / "credentials", error)) {
         return permanent_error((data_dir / "credentials").string() + " is not set up: run `mailstead init`");
     }
-    TRY(env, kv::Env::open(data_dir / "credentials",
-                           {.access = kv::Access::durable_writer, .map_size = kMapSize}));
-    TRY(databases, open_databases(*env));
-    auto recorder = std::make_unique<LmdbCredentialsRecorder>(std::move(env), databases);
+    TRY(environment, open_environment(data_dir, kv::Access::durable_writer, on_restored));
+    auto recorder = std::make_unique<LmdbCredentialsRecorder>(std::move(environment));
     TRY_VOID(recorder->load_installation_key());
     return std::unique_ptr<CredentialsRecorder>(std::move(recorder));
 }
 
-Result<std::unique_ptr<CredentialsEditor>> edit_credentials(const std::filesystem::path& data_dir) {
-    TRY(env, kv::Env::open(data_dir / "credentials",
-                           {.access = kv::Access::durable_writer, .map_size = kMapSize}));
-    TRY(databases, open_databases(*env));
-    auto editor = std::make_unique<LmdbCredentialsEditor>(std::move(env), databases);
+Result<std::unique_ptr<CredentialsEditor>> edit_credentials(const std::filesystem::path& data_dir,
+                                                            const OnRestored& on_restored) {
+    TRY(environment, open_environment(data_dir, kv::Access::durable_writer, on_restored));
+    auto editor = std::make_unique<LmdbCredentialsEditor>(std::move(environment));
     TRY_VOID(editor->initialize());
     return std::unique_ptr<CredentialsEditor>(std::move(editor));
 }

@@ -15,6 +15,7 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/secret.h"
+#include "common/directory/on_restored.h"
 #include "common/sasl/exchange.h"
 
 namespace mailstead::directory {
@@ -97,9 +98,12 @@ public:
 };
 
 // `data_dir`/credentials must exist for the first two; the third creates it. Once per process, before the
-// sandbox closes.
+// sandbox closes. Damaged ones are restored by the last two from the copy that is kept beside them after each
+// change, though not after the mere use of an app password; `on_restored` hears of that.
 Result<std::unique_ptr<Credentials>> open_credentials(const std::filesystem::path& data_dir);
-Result<std::unique_ptr<CredentialsRecorder>> open_credentials_recorder(const std::filesystem::path& data_dir);
-Result<std::unique_ptr<CredentialsEditor>> edit_credentials(const std::filesystem::path& data_dir);
+Result<std::unique_ptr<CredentialsRecorder>> open_credentials_recorder(const std::filesystem::path& data_dir,
+                                                                       const OnRestored& on_restored = {});
+Result<std::unique_ptr<CredentialsEditor>> edit_credentials(const std::filesystem::path& data_dir,
+                                                            const OnRestored& on_restored = {});
 
 }  // namespace mailstead::directory

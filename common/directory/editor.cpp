@@ -5,6 +5,7 @@
 #include "common/base/bytes.h"
 #include "common/directory/snapshot.h"
 #include "common/kv/copy.h"
+#include "common/kv/kept_copy.h"
 
 namespace mailstead::directory {
 namespace {
@@ -98,6 +99,12 @@ public:
     using WithSnapshots::WithSnapshots;
 
     Result<void> initialize() {
+        {
+            TRY(open, environment_->get());
+            TRY(transaction, open->env->read());
+            TRY(version, transaction.get(open->databases.meta, kVersionKey));
+            if (version) return {};
+        }
         return update([](Edit& edit) -> Result<void> {
             TRY(version, edit.transaction_.get(edit.databases_.meta, kVersionKey));
             if (version) return {};
@@ -105,7 +112,10 @@ public:
         });
     }
 
-    Result<void> copy_to(int to) const override { return kv::copy_compact(*env_, to); }
+    Result<void> copy_to(int to) const override {
+        TRY(open, environment_->get());
+        return kv::copy_compact(*open->env, to);
+    }
 
     Result<void> add_domain(const Domain& domain, const std::optional<Domain>& alias_of) override {
         return update([&](Edit& edit) -> Result<void> {
@@ -186,8 +196,9 @@ public:
     }
 
     Result<std::vector<RemovedAccount>> removed_accounts() const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).removed_accounts();
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).removed_accounts();
     }
 
     Result<void> set_deletion(AccountId id, std::optional<Time> delete_at) override {
@@ -283,10 +294,14 @@ private:
     // `work` may run twice (the map grows), each time on the state as it was.
     template <class Work>
     Result<void> update(Work work) {
-        return env_->update([&](kv::WriteTransaction& transaction) -> Result<void> {
-            Edit edit(transaction, databases_);
+        TRY(open, environment_->get());
+        TRY_VOID(open->env->update([&](kv::WriteTransaction& transaction) -> Result<void> {
+            Edit edit(transaction, open->databases);
             return work(edit);
-        });
+        }));
+        // The change stands whatever becomes of the copy.
+        (void)kv::keep_copy_now_and_then(*open->env);
+        return {};
     }
 
     template <class Change>
@@ -317,11 +332,17 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Editor>> edit_directory(const std::filesystem::path& data_dir) {
-    TRY(env,
-        kv::Env::open(data_dir / "directory", {.access = kv::Access::durable_writer, .map_size = kMapSize}));
-    TRY(databases, open_databases(*env));
-    auto editor = std::make_unique<LmdbEditor>(std::move(env), databases);
+Result<std::unique_ptr<Editor>> edit_directory(const std::filesystem::path& data_dir,
+                                               const OnRestored& on_restored) {
+    using Opened = Environment<Databases>::Opened;
+    const auto open = [folder = data_dir / "directory", on_restored]() -> Result<Opened> {
+        TRY(env, kv::open_with_copy(folder, {.access = kv::Access::durable_writer, .map_size = kMapSize},
+                                    on_restored));
+        TRY(databases, open_databases(*env));
+        return Opened{std::move(env), databases};
+    };
+    TRY(environment, Environment<Databases>::open(open));
+    auto editor = std::make_unique<LmdbEditor>(std::move(environment));
     TRY_VOID(editor->initialize());
     return std::unique_ptr<Editor>(std::move(editor));
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/directory/directory.h"
+#include "common/directory/on_restored.h"
 
 namespace mailstead::directory {
 
@@ -61,7 +62,9 @@ public:
     virtual Result<bool> remove_alias(const Address& address, const std::vector<Address>& targets) = 0;
 };
 
-// Opens `data_dir`/directory and creates it where it is missing.
-Result<std::unique_ptr<Editor>> edit_directory(const std::filesystem::path& data_dir);
+// Opens `data_dir`/directory and creates it where it is missing. A damaged one is restored from the copy that
+// is kept beside it after each change; `on_restored` hears of that.
+Result<std::unique_ptr<Editor>> edit_directory(const std::filesystem::path& data_dir,
+                                               const OnRestored& on_restored = {});
 
 }  // namespace mailstead::directory

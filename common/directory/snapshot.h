@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/directory/directory.h"
+#include "common/directory/environment.h"
 #include "common/directory/records.h"
 #include "common/directory/routing.h"
 #include "common/kv/env.h"
@@ -73,57 +74,63 @@ Result<Databases> open_databases(kv::Env& env);
 template <class Interface>
 class WithSnapshots : public Interface {
 public:
-    WithSnapshots(std::shared_ptr<kv::Env> env, Databases databases)
-        : env_(std::move(env)), databases_(databases) {}
+    explicit WithSnapshots(std::unique_ptr<Environment<Databases>> environment)
+        : environment_(std::move(environment)) {}
 
     Result<bool> has_domain(const Domain& domain) const override {
-        TRY(transaction, env_->read());
-        TRY(record, snapshot(transaction).domain(domain));
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        TRY(record, Snapshot(transaction, open->databases).domain(domain));
         return record.has_value();
     }
     Result<Resolution> resolve(const Address& recipient) const override {
-        TRY(transaction, env_->read());
-        return route(snapshot(transaction), recipient);
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return route(Snapshot(transaction, open->databases), recipient);
     }
     Result<Resolution> resolve_postmaster() const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).postmaster();
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).postmaster();
     }
     Result<std::optional<Account>> find_account(AccountId id) const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).account(id);
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).account(id);
     }
     Result<std::optional<Account>> find_by_login(std::string_view login) const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).account_by_login(login);
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).account_by_login(login);
     }
     Result<bool> may_send_as(AccountId account, const Address& from) const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).may_send_as(account, from);
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).may_send_as(account, from);
     }
     Result<std::vector<DomainRecord>> domains() const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).domains();
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).domains();
     }
     Result<std::optional<DomainRecord>> find_domain(const Domain& domain) const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).domain(domain);
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).domain(domain);
     }
     Result<std::vector<Account>> accounts() const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).accounts();
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).accounts();
     }
     Result<std::vector<Alias>> aliases() const override {
-        TRY(transaction, env_->read());
-        return snapshot(transaction).aliases();
+        TRY(open, environment_->get());
+        TRY(transaction, open->env->read());
+        return Snapshot(transaction, open->databases).aliases();
     }
 
 protected:
-    Snapshot snapshot(const kv::ReadTransaction& transaction) const {
-        return Snapshot(transaction, databases_);
-    }
-    std::shared_ptr<kv::Env> env_;
-    Databases databases_;
+    std::unique_ptr<Environment<Databases>> environment_;
 };
 
 }  // namespace mailstead::directory

@@ -10,13 +10,6 @@ constexpr std::size_t kMaxEnvironment = 64;
 constexpr std::size_t kMaxPages = 1'024;
 constexpr std::size_t kMaxMailbox = 4'096;
 
-void write_time(ByteWriter& out, Time time) {
-    out.fixed64(static_cast<std::uint64_t>(time.time_since_epoch().count()));
-}
-Time read_time(ByteReader& in) {
-    return Time(Milliseconds(static_cast<std::int64_t>(in.fixed64())));
-}
-
 }  // namespace
 
 std::string HoldAnswer::encode() const {

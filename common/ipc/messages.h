@@ -40,6 +40,7 @@ enum class MessageType : std::uint8_t {
     status_question,
     status_answer,
     account_gone,
+    damage_report,
     account_changed,
     sessions_ended,
     session_poll,
@@ -266,9 +267,22 @@ struct QueueCommand {
     static Parsed<QueueCommand> decode(std::string_view bytes);
 };
 
+// Something that is out of service until it is whole again: an account, the queue, the ledger.
+struct Repair {
+    std::string environment;  // `account/7`, `queue`, ...
+    std::string address;      // of an account, as far as it is known
+    std::string why;
+    Time since{};
+    std::uint8_t percent = 0;    // of the repair under way
+    std::uint32_t failures = 0;  // attempts at repairing it that failed
+    std::string last_failure;    // empty: none
+    friend bool operator==(const Repair&, const Repair&) = default;
+};
+
 struct StatusAnswer {
     static constexpr MessageType kType = MessageType::status_answer;
     std::vector<std::pair<std::string, std::uint64_t>> numbers;  // at most 1,000
+    std::vector<Repair> repairs;                                 // the first 1,000
     std::string encode() const;
     static Parsed<StatusAnswer> decode(std::string_view bytes);
 };
@@ -287,6 +301,22 @@ struct AccountGone {
     AccountId account;
     std::string encode() const;
     static Parsed<AccountGone> decode(std::string_view bytes);
+};
+
+// imapd met damage in an account. deliver looks for itself what to do about it. Answered with Done.
+struct DamageReport {
+    static constexpr MessageType kType = MessageType::damage_report;
+    using Answer = Done;
+    enum class Kind : std::uint8_t {
+        index,  // cannot be opened
+        body,   // the file of one message is lost
+        crash,  // imapd died reading the index
+    };
+    AccountId account;
+    Kind kind = Kind::index;
+    std::string what;  // for the log
+    std::string encode() const;
+    static Parsed<DamageReport> decode(std::string_view bytes);
 };
 
 }  // namespace mailstead::ipc

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <fcntl.h>
 #include <map>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -18,6 +21,7 @@ namespace mailstead::ipc {
 namespace {
 
 constexpr std::size_t kMaxDatagram = 32 * 1024;
+constexpr int kMakeUpInterval = 200;  // ms; to the next attempt to tell a receiver that it lost something
 constexpr std::size_t kMaxMailboxes = 64;  // more of one account: look at all
 
 struct UnixAddress {
@@ -33,6 +37,7 @@ struct UnixAddress {
 
 void merge(ChangeNotice& into, const ChangeNotice& from) {
     into.modseq = std::max(into.modseq, from.modseq);
+    if (from.index != ChangeNotice::Index::as_before) into.index = from.index;
     if (into.mailboxes.empty() || from.mailboxes.empty()) {
         into.mailboxes.clear();
         return;
@@ -47,6 +52,7 @@ void merge(ChangeNotice& into, const ChangeNotice& from) {
 void write_notice(ByteWriter& out, const ChangeNotice& notice) {
     out.varint(notice.account.value);
     out.varint(notice.modseq.value);
+    out.u8(static_cast<std::uint8_t>(notice.index));
     const bool all = notice.mailboxes.size() > kMaxMailboxes;
     out.varint(all ? 0 : notice.mailboxes.size());
     if (all) return;
@@ -72,6 +78,10 @@ Parsed<NoticeBatch> NoticeBatch::decode(std::string_view bytes) {
         ChangeNotice notice;
         notice.account = AccountId(in.varint32());
         notice.modseq = ModSeq(in.varint());
+        const std::uint8_t index = in.u8();
+        if (index > static_cast<std::uint8_t>(ChangeNotice::Index::replaced))
+            return ParseError("unknown state of an index", 0);
+        notice.index = static_cast<ChangeNotice::Index>(index);
         const std::size_t mailboxes = in.count();
         if (mailboxes > kMaxMailboxes) return ParseError("too many mailboxes", 0);
         for (std::size_t k = 0; k < mailboxes; ++k) notice.mailboxes.emplace_back(in.varint32());
@@ -81,18 +91,39 @@ Parsed<NoticeBatch> NoticeBatch::decode(std::string_view bytes) {
     return batch;
 }
 
-bool NoticeSender::send_one(const std::string& datagram) {
-    if (socket_ && ::send(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-        return true;
-    if (socket_ && errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET) return false;
+NoticeSender::~NoticeSender() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+NoticeSender::Sent NoticeSender::send_one(const std::string& datagram) {
+    const auto try_it = [&] {
+        return ::send(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    };
+    const auto why_not = [] {
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? Sent::full : Sent::away;
+    };
+    if (socket_ && try_it()) return Sent::yes;
+    if (socket_ && errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET) return why_not();
     // Not connected, or the receiver was started anew.
     const UnixAddress address(path_);
     socket_ = FileDescriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_ || !address.fits || ::connect(socket_.get(), address.get(), sizeof address.native) != 0) {
         socket_.reset();
-        return false;
+        return Sent::away;
     }
-    return ::send(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    return try_it() ? Sent::yes : why_not();
+}
+
+bool NoticeSender::send_started() {
+    const std::lock_guard lock(mutex_);
+    const Sent sent = send_one(NoticeBatch{++sequence_, {}}.encode());
+    if (sent == Sent::full) make_up_later();
+    return sent == Sent::yes;
 }
 
 bool NoticeSender::send(std::span<const ChangeNotice> notices) {
@@ -102,6 +133,7 @@ bool NoticeSender::send(std::span<const ChangeNotice> notices) {
         if (!is_new) merge(entry->second, notice);
     }
     const std::lock_guard lock(mutex_);
+    Sent last = Sent::yes;
     bool all_sent = true;
     auto next = by_account.begin();
     while (next != by_account.end()) {
@@ -109,12 +141,45 @@ bool NoticeSender::send(std::span<const ChangeNotice> notices) {
         NoticeBatch batch{++sequence_, {}};
         std::size_t size = 16;
         for (; next != by_account.end() && size < kMaxDatagram - 1024; ++next) {
-            size += 15 + 5 * std::min(next->second.mailboxes.size(), kMaxMailboxes);
+            size += 16 + 5 * std::min(next->second.mailboxes.size(), kMaxMailboxes);
             batch.notices.push_back(std::move(next->second));
         }
-        all_sent &= send_one(batch.encode());
+        last = send_one(batch.encode());
+        all_sent &= last == Sent::yes;
     }
+    // A later datagram that arrives shows the gap; after the last one nothing would. A receiver that is away
+    // looks everywhere anyway when it comes back.
+    lost_ = false;
+    if (last == Sent::full) make_up_later();
     return all_sent;
+}
+
+void NoticeSender::make_up_later() {
+    lost_ = true;
+    if (!thread_.joinable()) thread_ = std::thread([this] { make_up(); });
+    wake_.notify_all();
+}
+
+// Waits until the socket takes datagrams again, and sends one that shows the gap.
+void NoticeSender::make_up() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        if (!lost_) {
+            wake_.wait(lock);
+            continue;
+        }
+        // Of its own, since send() may replace the socket meanwhile.
+        const FileDescriptor socket(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+        lock.unlock();
+        pollfd waiting{socket.get(), POLLOUT, 0};
+        (void)::poll(&waiting, 1, kMakeUpInterval);
+        lock.lock();
+        if (stopping_ || !lost_) continue;
+        lost_ = send_one(NoticeBatch{++sequence_, {}}.encode()) == Sent::full;
+        // Poll may call a socket writable whose receiver has no room.
+        if (lost_)
+            wake_.wait_for(lock, std::chrono::milliseconds(kMakeUpInterval), [this] { return stopping_; });
+    }
 }
 
 Result<FileDescriptor> bind_notices(const std::string& path) {

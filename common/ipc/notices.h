@@ -1,12 +1,15 @@
 // "Account 7 changed": datagrams from deliver to imapd. A lost one is harmless: the index is the truth, and
-// the receiver learns from a gap in the numbers that it should look everywhere.
+// the receiver learns from a gap in the numbers that it should look everywhere. When the last one is lost, a
+// datagram without notices follows as soon as there is room, so that the gap is seen.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -23,6 +26,13 @@ struct ChangeNotice {
     AccountId account;
     std::vector<MailboxId> mailboxes;  // changed; empty: look at all
     ModSeq modseq;                     // the account's highest after the change
+    // What else happened to the account's index.
+    enum class Index : std::uint8_t {
+        as_before,
+        set_aside,  // damaged: close it, deliver makes it anew
+        replaced,   // another file now: open it anew
+    };
+    Index index = Index::as_before;
     friend bool operator==(const ChangeNotice&, const ChangeNotice&) = default;
 };
 
@@ -38,21 +48,39 @@ struct NoticeBatch {
 class NoticeSender {
 public:
     explicit NoticeSender(std::string path) : path_(std::move(path)) {}
+    ~NoticeSender();
+    NoticeSender(const NoticeSender&) = delete;
+    NoticeSender& operator=(const NoticeSender&) = delete;
+
     // Notices of one account are merged; all go out in as few datagrams as hold them. False: the receiver is
-    // away or slow.
+    // away, or slow: then it hears as soon as it has room that something was lost.
     bool send(std::span<const ChangeNotice> notices);
+    // A datagram without notices, which tells a receiver that knew a predecessor of this sender to look
+    // everywhere.
+    bool send_started();
 
 private:
-    bool send_one(const std::string& datagram);
+    enum class Sent : std::uint8_t { yes, away, full };
+    Sent send_one(const std::string& datagram);
+    void make_up_later();
+    void make_up();
+
     std::mutex mutex_;
     std::string path_;
     FileDescriptor socket_;
     std::uint64_t sequence_ = 0;
+    // Runs from the first loss on.
+    std::condition_variable wake_;
+    bool lost_ = false;  // the receiver has seen nothing of the last number
+    bool stopping_ = false;
+    std::thread thread_;
 };
 
 struct Received {
     std::vector<ChangeNotice> notices;
-    bool lost = false;  // some notices before these never came: every account may have changed
+    // Some notices before these never came, or the sender was started anew: every account may have changed,
+    // and every index may be another file.
+    bool lost = false;
 };
 
 // Bind before the sandbox closes: a stale socket at the path is replaced.

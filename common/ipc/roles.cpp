@@ -38,6 +38,7 @@ constexpr Rule kRequests[] = {
     {MessageType::session_check, kSmtpd | kImapd}, {MessageType::session_result, kSmtpd | kImapd},
     {MessageType::account_changed, kAdmin},        {MessageType::who_question, kAdmin},
     {MessageType::kick_command, kAdmin},           {MessageType::hold_command, kAdmin},
+    {MessageType::damage_report, kImapd},
     {MessageType::undelete_messages, kAdmin},
 };
 

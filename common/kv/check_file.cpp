@@ -125,7 +125,10 @@ private:
 }  // namespace
 
 Result<void> check_file(const std::filesystem::path& directory, bool must_exist) {
-    const auto path = directory / "data.mdb";
+    return check_data_file(directory / "data.mdb", must_exist);
+}
+
+Result<void> check_data_file(const std::filesystem::path& path, bool must_exist) {
     Error why;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));

@@ -7,6 +7,7 @@ namespace mailstead::kv {
 
 Result<Cursor> Cursor::open_in(MDB_txn* txn, WriteTransaction* writer, Database database) {
     if (txn == nullptr) return transient_error("lmdb: cursor after the end of the transaction");
+    note_use(txn);
     MDB_cursor* cursor = nullptr;
     if (const int rc = mdb_cursor_open(txn, database.handle, &cursor)) return lmdb_error(rc, "open cursor");
     return Cursor(cursor, writer);

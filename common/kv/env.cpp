@@ -145,6 +145,10 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
     mdb_env_set_mapsize(state->env, static_cast<std::size_t>(options.map_size));
     mdb_env_set_maxdbs(state->env, options.max_databases);
     mdb_env_set_maxreaders(state->env, options.max_readers);
+    const char* const name = permanent_text(std::filesystem::absolute(directory).string());
+    mdb_env_set_userctx(state->env, const_cast<char*>(name));
+    mdb_env_set_assert(state->env, &note_failed_assertion);
+    note_use(name);
     if (const int rc =
             mdb_env_open(state->env, through_proc(folder).c_str(), flags_for(options.access), kDataMode))
         return lmdb_error(rc, ("open " + directory.string()).c_str());
@@ -152,6 +156,7 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
     // LMDB leaves its data descriptor open across exec.
     int fd = -1;
     if (mdb_env_get_fd(state->env, &fd) == 0) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    state->identity = FileIdentity::of(fd);
     int dead = 0;
     mdb_reader_check(state->env, &dead);
     TRY_VOID(open_root(state->env));
@@ -160,7 +165,9 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
         const std::lock_guard lock(all.mutex);
         const std::string key = last->registry_key;
         delete last;
-        all.open.erase(key);
+        // Another environment may have its place by now.
+        const auto entry = all.open.find(key);
+        if (entry != all.open.end() && entry->second.expired()) all.open.erase(entry);
         all.closed.notify_all();
     });
 }
@@ -211,6 +218,18 @@ Error lmdb_error(int code, const char* doing) {
         default:
             return transient_error(std::move(what), fault_of(code));
     }
+}
+
+FileIdentity FileIdentity::of(const std::filesystem::path& file) {
+    struct stat info {};
+    if (::stat(file.c_str(), &info) != 0) return {};
+    return {info.st_dev, info.st_ino};
+}
+
+FileIdentity FileIdentity::of(int fd) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) return {};
+    return {info.st_dev, info.st_ino};
 }
 
 EnvState::~EnvState() {
@@ -289,6 +308,7 @@ Result<std::shared_ptr<Env>> Env::open(const std::filesystem::path& directory, c
     std::unique_lock lock(all.mutex);
     for (auto entry = all.open.find(key); entry != all.open.end(); entry = all.open.find(key)) {
         if (auto state = entry->second.lock()) {
+            if (state->identity != FileIdentity::of(directory / "data.mdb")) break;
             if (options.access != Access::reader && options.access != state->access) {
                 return permanent_error(directory.string() + " is open with another access in this process");
             }
@@ -298,7 +318,7 @@ Result<std::shared_ptr<Env>> Env::open(const std::filesystem::path& directory, c
     }
     TRY(state, open_state(directory, options));
     state->registry_key = key;
-    all.open.emplace(key, state);
+    all.open.insert_or_assign(key, state);
     return std::shared_ptr<Env>(new Env(std::move(state)));
 }
 
@@ -450,6 +470,10 @@ void Env::clear_stale_readers() {
 
 bool Env::is_broken() const {
     return state_->broken;
+}
+
+bool Env::is_replaced() const {
+    return state_->identity != FileIdentity::of(state_->directory / "data.mdb");
 }
 
 const std::filesystem::path& Env::directory() const {

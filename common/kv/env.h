@@ -196,8 +196,9 @@ class Env {
 public:
     // `directory` holds data.mdb and lock.mdb; a writer creates it (mode 0750). Opening a directory which
     // this process has open already gives the same environment again (LMDB forbids opening it twice):
-    // `reader` takes what is there, any other access must match. The data file is checked before LMDB maps it
-    // (check_file).
+    // `reader` takes what is there, any other access must match. When its files were replaced meanwhile, the
+    // new ones are opened, and whoever holds the old ones keeps them. The data file is checked before LMDB
+    // maps it (check_file).
     static Result<std::shared_ptr<Env>> open(const std::filesystem::path& directory,
                                              const EnvOptions& options);
     ~Env();
@@ -243,6 +244,9 @@ public:
     // and open it again.
     bool is_broken() const;
 
+    // Whether the data file in the folder is another one by now, or none. One system call.
+    bool is_replaced() const;
+
     const std::filesystem::path& directory() const;
     Access access() const;
 
@@ -263,5 +267,7 @@ Result<void> restore_meta_pages(const std::filesystem::path& directory, const Me
 // pages which it names. Four reads where all is well. Fault::damaged otherwise; the text names the file. A
 // missing or empty file is damage only where it `must_exist`.
 Result<void> check_file(const std::filesystem::path& directory, bool must_exist = false);
+// The same of a data file by any name.
+Result<void> check_data_file(const std::filesystem::path& file, bool must_exist = false);
 
 }  // namespace mailstead::kv

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -24,12 +25,30 @@ Fault fault_of(int code);
 // An LMDB return code as an error. What an operator can mend (space, memory, slots) may work later.
 Error lmdb_error(int code, const char* doing);
 
+// For fault_guard.cpp: the environment that this thread works on now, as a text that is never freed.
+void note_use(const char* directory);
+void note_failed_assertion(MDB_env* env, const char* what);
+const char* permanent_text(const std::string& text);
+inline void note_use(MDB_txn* txn) {
+    note_use(static_cast<const char*>(mdb_env_get_userctx(mdb_txn_env(txn))));
+}
+
+// Which file it is, whatever its name; zeros: none.
+struct FileIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+    static FileIdentity of(const std::filesystem::path& file);
+    static FileIdentity of(int fd);
+};
+
 struct EnvState {
     ~EnvState();
 
     MDB_env* env = nullptr;
     std::filesystem::path directory;
     std::string registry_key;
+    FileIdentity identity;  // of the data file that is open
     Access access = Access::reader;
     std::atomic<bool> broken = false;
 

@@ -19,6 +19,7 @@ bool is_key(std::string_view key) {
 Result<std::optional<std::string_view>> Transaction::get(Database database, std::string_view key) const {
     using Found = std::optional<std::string_view>;
     if (!is_key(key)) return Found();
+    note_use(txn_);
     MDB_val k = to_val(key);
     MDB_val v{};
     const int rc = mdb_get(txn_, database.handle, &k, &v);
@@ -90,6 +91,7 @@ Result<bool> WriteTransaction::put(Database database, std::string_view key, std:
                                    PutMode mode) {
     if (txn_ == nullptr) return transient_error("lmdb: put after the end of the transaction");
     if (!is_key(key)) return permanent_error("lmdb: key empty or too long");
+    note_use(txn_);
     MDB_val k = to_val(key);
     MDB_val v = to_val(value);
     const unsigned flags = mode == PutMode::keep_existing ? MDB_NOOVERWRITE
@@ -105,6 +107,7 @@ Result<bool> WriteTransaction::put(Database database, std::string_view key, std:
 Result<bool> WriteTransaction::erase(Database database, std::string_view key) {
     if (txn_ == nullptr) return transient_error("lmdb: erase after the end of the transaction");
     if (!is_key(key)) return false;
+    note_use(txn_);
     MDB_val k = to_val(key);
     const int rc = mdb_del(txn_, database.handle, &k, nullptr);
     if (rc == MDB_NOTFOUND) return false;
@@ -122,6 +125,7 @@ Result<void> WriteTransaction::clear(Database database) {
 
 Result<void> WriteTransaction::commit() {
     if (txn_ == nullptr) return transient_error("lmdb: commit after the end of the transaction");
+    note_use(txn_);
     const int rc = mdb_txn_commit(std::exchange(txn_, nullptr));
     Result<void> done;
     if (rc != 0) done = failed(rc, "commit");

@@ -86,6 +86,7 @@ Result<void> check_format(kv::Env& env, kv::Database meta) {
         if (found && ByteReader(*found).varint() > kFormat) {
             return permanent_error("the ledger was written by a newer version of Mailstead");
         }
+        if (found) return {};
         ByteWriter format;
         format.varint(kFormat);
         if (!found || ByteReader(*found).varint() != kFormat)

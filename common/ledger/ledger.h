@@ -34,6 +34,8 @@ public:
     Result<commit::EnvironmentPlace> locate(std::string_view name) override;
     Result<std::unique_ptr<commit::Environment>> attach(std::string_view name,
                                                         std::shared_ptr<kv::Env> env) override;
+    // It tells what happened to mail, and is never a reason not to take any.
+    commit::OnDamage on_damage(std::string_view) override { return commit::OnDamage::begin_anew; }
 
 private:
     Limits limits_;

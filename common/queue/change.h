@@ -17,6 +17,9 @@ namespace mailstead::queue {
 // The queue's environment for the commit engine.
 inline constexpr std::string_view kQueueEnvironment = "queue";
 
+// What Enqueue is refused with when there are too many.
+inline constexpr std::string_view kQueueFull = "the outbound queue is full";
+
 // A message comes in. `entry.id` is given out here; its file is number `file` of the transaction. Answers the
 // id.
 struct Enqueue {

@@ -14,8 +14,12 @@ inline Time read_time(ByteReader& in) {
     return Time(Milliseconds(static_cast<std::int64_t>(in.fixed64())));
 }
 
-// The database of entries in the queue's environment.
+// The databases of the queue's environment. entries: id (u64) -> QueueEntry.  meta: the next id, the format.
 inline constexpr std::string_view kEntries = "entries";
+inline constexpr std::string_view kMeta = "meta";
+inline constexpr std::string_view kNextId = "next-id";
+inline constexpr std::string_view kFormatKey = "format";
+inline constexpr std::uint64_t kFormat = 1;
 
 void write_progress(ByteWriter& out, const Progress& progress);
 Parsed<Progress> read_progress(ByteReader& in);

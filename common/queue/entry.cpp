@@ -6,7 +6,7 @@
 namespace mailstead::queue {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kEntryFormat = 1;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ Parsed<Progress> read_progress(ByteReader& in) {
 
 std::string encode(const QueueEntry& entry) {
     ByteWriter out;
-    out.u8(kFormat);
+    out.u8(kEntryFormat);
     out.string(entry.trace_id);
     ipc::Envelope envelope = entry.envelope;
     envelope.recipients.clear();
@@ -66,7 +66,7 @@ std::string encode(const QueueEntry& entry) {
 
 Parsed<QueueEntry> decode_entry(QueueId id, std::string_view bytes) {
     ByteReader in(bytes);
-    if (in.u8() != kFormat) return ParseError{"queue entry of a newer format", 0};
+    if (in.u8() != kEntryFormat) return ParseError{"queue entry of a newer format", 0};
     QueueEntry entry;
     entry.id = id;
     entry.trace_id = in.string();

@@ -1,6 +1,7 @@
 // The queue as the commit engine's participant.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,7 +17,8 @@ public:
     // Hears of every entry that a commit made or changed (`entry` set) or took away; on the committer's
     // thread.
     using Listener = std::function<void(QueueId id, const std::optional<QueueEntry>& entry)>;
-    explicit QueueParticipant(Listener listener = {});
+    // With the data folder it knows a queue that was lost from one that was never there.
+    explicit QueueParticipant(Listener listener = {}, std::filesystem::path data_dir = {});
 
     Result<commit::EnvironmentPlace> locate(std::string_view name) override;
     Result<std::unique_ptr<commit::Environment>> attach(std::string_view name,
@@ -24,6 +26,7 @@ public:
 
 private:
     Listener listener_;
+    std::filesystem::path data_dir_;
 };
 
 }  // namespace mailstead::queue

@@ -27,6 +27,10 @@ enum class Fault : std::uint8_t {
     set_aside = 15,      // the account is out of service until its index is rebuilt
 };
 
+// What people hear who ask for an account that is set aside, when nobody knows how far its repair is.
+inline constexpr std::string_view kBeingRepaired =
+    "Your mailbox is being repaired. Nothing is lost; please try again in a minute";
+
 struct Failure {
     Failure() = default;
     Failure(Fault why, std::string text) : fault(why), what(std::move(text)) {}

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/file_descriptor.h"
@@ -136,16 +137,18 @@ private:
 };
 
 // One open account. Copies share it; it stays open as long as one lives, also when the Reader has forgotten
-// it.
+// it. When the account's index was replaced (see Reader::renew), the next snapshot is of the new one.
 class AccountReader {
 public:
+    // Fault::set_aside or Fault::unavailable while the index is closed.
     Outcome<Snapshot> snapshot() const;
     AccountId id() const;
 
 private:
     friend class Reader;
-    explicit AccountReader(std::shared_ptr<Index> index) : index_(std::move(index)) {}
-    std::shared_ptr<Index> index_;
+    struct Slot;
+    explicit AccountReader(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
+    std::shared_ptr<Slot> slot_;
 };
 
 struct ReaderOptions {
@@ -166,8 +169,18 @@ public:
     // Fault::damaged; Fault::unavailable. Costs a map lookup when open already, some 100 microseconds
     // otherwise.
     Outcome<AccountReader> open(AccountId account);
-    // Forgets an account whose files are going away.
-    void close(AccountId account);
+    // Closes an account whose files are going away; who holds a reader of it hears `why` from now on, until
+    // somebody opens it again.
+    void close(AccountId account, const Failure& why);
+    // Opens the account's index anew where its file is another one than the one that is open; who holds a
+    // reader of it goes on with the new one, or hears why there is none. Nothing happens to an account that
+    // nobody has open. Costs one system call when nothing has changed.
+    void renew(AccountId account);
+    // The same for all that are open.
+    void renew_all();
+    // Accounts that are kept open and whose file is no longer what it was when it was opened: cut short,
+    // overwritten, gone, or another one. Some system calls for each account that is open.
+    std::vector<std::pair<AccountId, Failure>> find_damaged() const;
 
 private:
     struct State;

@@ -157,11 +157,17 @@ Result<std::unique_ptr<commit::Environment>> SharesParticipant::attach(std::stri
 
 Result<SharesReader::Open> SharesReader::open() const {
     const std::lock_guard lock(mutex_);
-    if (open_) return *open_;
+    if (open_ && !open_->env->is_replaced()) return *open_;
+    open_.reset();
     TRY(env, kv::Env::open(directory_, kv::EnvOptions{}));
     TRY(databases, env->open_databases({kWith, kBy}));
     open_ = Open{std::move(env), databases[0], databases[1]};
     return *open_;
+}
+
+void SharesReader::close() {
+    const std::lock_guard lock(mutex_);
+    open_.reset();
 }
 
 Result<std::vector<AccountId>> SharesReader::sharers(AccountId with) const {

@@ -50,11 +50,14 @@ public:
                                                         std::shared_ptr<kv::Env> env) override;
 };
 
-// Thread-safe. Opens the environment with the first question, again and again until deliver has made it; in
-// deliver itself ask only after Engine::start().
+// Thread-safe. Opens the environment with the first question, again and again until deliver has made it, and
+// anew when it was replaced; in deliver itself ask only after Engine::start().
 class SharesReader {
 public:
     explicit SharesReader(const std::filesystem::path& data_dir) : directory_(data_dir / "shares") {}
+
+    // Lets go of the files until the next question.
+    void close();
 
     // Owners that share with `with` or with anyone, `with` itself left out; rising.
     Result<std::vector<AccountId>> sharers(AccountId with) const;

@@ -53,7 +53,7 @@ ipc::LedgerLine recipient_line(const ipc::DeliverMessage& message, const ipc::Re
 }  // namespace
 
 Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_cache, Quotas* quotas,
-                  const QueueLimits& limits) {
+                  const QueueLimits& limits, Lone lone) {
     Acceptance made;
     const MessageFacts facts = facts_of(message);
     // An account gets a message once, by however many addresses it was named.
@@ -77,12 +77,13 @@ Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_c
         made.transaction.parts.push_back(*std::move(correction));
     }
     made.for_one_mailbox = local.size() == 1 && remote.empty();
+    const bool may_wait = !made.for_one_mailbox || lone == Lone::waits;
     for (const auto& [account, recipient] : local) {
         commit::Part part =
             deposit_part(account, {fetch_cache, message.size, 0, message.received, message.junk, false});
         // One mailbox that is full must not hold the message back from the others: it waits in the queue, and
         // its sender is told in the end. A message for that mailbox alone is refused at once instead.
-        if (!made.for_one_mailbox) part.otherwise.push_back(enqueue_part(facts, {*recipient}, 0, limits));
+        if (may_wait) part.otherwise.push_back(enqueue_part(facts, {*recipient}, 0, limits));
         made.transaction.parts.push_back(std::move(part));
     }
     if (!remote.empty()) {
@@ -97,10 +98,8 @@ ipc::DeliverAnswer answer_for(const Acceptance& acceptance, const commit::Outcom
     ipc::DeliverAnswer answer;
     // The parts stand or fall together: each of them carries the reason.
     if (!outcome.front().result) {
-        const Error error = outcome.front().result.error();
         answer.outcome = ipc::DeliverAnswer::Outcome::transient;
-        // A mailbox beside others is never the reason: what it would not take would have gone to the queue.
-        answer.text = acceptance.for_one_mailbox ? describe_refusal(error) : "4.3.1 " + error.what;
+        answer.text = describe_refusal(outcome.front().result.error());
         return answer;
     }
     answer.outcome = ipc::DeliverAnswer::Outcome::accepted;

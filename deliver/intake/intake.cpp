@@ -1,12 +1,15 @@
 #include "deliver/intake/intake.h"
 
 #include <algorithm>
+#include <fcntl.h>
 
+#include "common/net/event.h"
 #include "common/queue/change.h"
 #include "common/runtime/log.h"
 #include "common/store/deleted.h"
 #include "common/store/fetch_cache.h"
 #include "deliver/local/sharing.h"
+#include "deliver/repair/damaged_copies.h"
 #include "deliver/submit.h"
 
 namespace mailstead::deliver {
@@ -14,6 +17,9 @@ namespace {
 
 // Up to this size a message is parsed where it arrives: a few microseconds, less than a thread switch costs.
 constexpr std::size_t kParsedInPlace = 64 * 1024;
+// How long a message waits for the queue to be repaired.
+constexpr auto kQueuePatience = std::chrono::seconds(10);
+constexpr auto kQueuePause = std::chrono::milliseconds(200);
 constexpr std::size_t kUndeletedAtOnce = 200;  // messages
 
 template <class Question>
@@ -28,6 +34,7 @@ ipc::DeliverAnswer refusal(ipc::DeliverAnswer::Outcome outcome, std::string text
     return answer;
 }
 
+// imapd tells people what a fault means; the text is for logs, but for an account that is being repaired.
 ipc::ChangeAnswer failed(const store::Failure& failure) {
     ipc::ChangeAnswer answer;
     answer.error = static_cast<std::uint8_t>(failure.fault);
@@ -78,6 +85,8 @@ net::Task<ipc::Message> Intake::handle(ipc::Message request, const ipc::PeerInfo
             co_return co_await command_queue(std::move(request));
         case ipc::MessageType::status_question:
             co_return answer_status();
+        case ipc::MessageType::damage_report:
+            co_return co_await note_damage(std::move(request));
         case ipc::MessageType::account_gone:
             co_return co_await remove_account(std::move(request));
         case ipc::MessageType::hold_command:
@@ -136,7 +145,7 @@ bool Intake::is_known(AccountId account) const {
 net::Task<ipc::DeliverAnswer> Intake::take(ipc::DeliverMessage message, FileDescriptor file) {
     using Outcome = ipc::DeliverAnswer::Outcome;
     auto taken = co_await bytes_of(std::move(file), message.size);
-    if (!taken) co_return refusal(Outcome::transient, "4.3.0 " + taken.error().what);
+    if (!taken) co_return refusal(Outcome::transient, describe_refusal(taken.error()));
     const std::shared_ptr<MessageBytes> bytes = *std::move(taken);
     bool local = false;
     for (const ipc::Recipient& recipient : message.envelope.recipients) {
@@ -149,14 +158,18 @@ net::Task<ipc::DeliverAnswer> Intake::take(ipc::DeliverMessage message, FileDesc
     std::string cache;
     if (local) {
         auto built = co_await fetch_cache_of(bytes);
-        if (!built) co_return refusal(Outcome::transient, "4.3.0 " + built.error().what);
+        if (!built) co_return refusal(Outcome::transient, describe_refusal(built.error()));
         cache = *std::move(built);
     }
 
-    Acceptance acceptance = accept(message, cache, parts_.quotas, parts_.limits);
-    acceptance.transaction.files.push_back({bytes->release_file(), message.size, bytes->content()});
-    commit::Outcome outcome = co_await submit(*parts_.engine, std::move(acceptance.transaction));
+    Acceptance acceptance;
+    commit::MessageFile handed_over{bytes->release_file(), message.size, bytes->content()};
+    const commit::Outcome outcome =
+        co_await commit_message(message, cache, std::move(handed_over), acceptance);
     ipc::DeliverAnswer answer = answer_for(acceptance, outcome);
+    if (!outcome.front().result)
+        log::warning("deliver.refused",
+                     {{"id", message.trace_id}, {"why", outcome.front().result.error().what}});
     log::info("deliver.message",
               {{"id", message.trace_id},
                {"from", to_string(message.envelope.reverse_path)},
@@ -182,6 +195,54 @@ net::Task<ipc::DeliverAnswer> Intake::take(ipc::DeliverMessage message, FileDesc
         if (added && !report.parts.empty()) co_await submit(*parts_.engine, std::move(report));
     }
     co_return answer;
+}
+
+// What is out of service is nothing that a sender should hear of: mail for an account that is being repaired
+// waits in the queue, and the queue itself is back within seconds.
+net::Task<commit::Outcome> Intake::commit_message(const ipc::DeliverMessage& message,
+                                                  const std::string& cache, commit::MessageFile file,
+                                                  Acceptance& acceptance) {
+    std::shared_ptr<const std::string> content = file.content;
+    // Small messages are in memory anyway.
+    FileDescriptor once_more(content ? -1 : ::fcntl(file.descriptor.get(), F_DUPFD_CLOEXEC, 0));
+    acceptance = accept(message, cache, parts_.quotas, parts_.limits);
+    acceptance.transaction.files.push_back(std::move(file));
+    commit::Outcome outcome = co_await submit(*parts_.engine, std::move(acceptance.transaction));
+    const auto until = std::chrono::steady_clock::now() + kQueuePatience;
+    while (!outcome.front().result && waits_for_repair(outcome.front().result.error())) {
+        commit::MessageFile again;
+        if (content) {
+            auto spooled = spool_message(parts_.data_dir, *content);
+            if (!spooled) break;
+            again = *std::move(spooled);
+        } else {
+            again = {FileDescriptor(::fcntl(once_more.get(), F_DUPFD_CLOEXEC, 0)), message.size, nullptr};
+        }
+        acceptance = accept(message, cache, parts_.quotas, parts_.limits, Lone::waits);
+        acceptance.transaction.files.push_back(std::move(again));
+        outcome = co_await submit(*parts_.engine, std::move(acceptance.transaction));
+        if (outcome.front().result || std::chrono::steady_clock::now() > until) break;
+        const auto slept = co_await net::sleep_for(kQueuePause);
+        if (!slept) break;
+    }
+    co_return outcome;
+}
+
+// What imapd says is looked into by the repairer: it may be wrong, or taken over.
+net::Task<ipc::Message> Intake::note_damage(ipc::Message request) {
+    auto report = ipc::DamageReport::decode(request.payload);
+    if (!report) co_return malformed<ipc::DamageReport>();
+    if (report->kind == ipc::DamageReport::Kind::body) {
+        lost_bodies_.fetch_add(1, std::memory_order_relaxed);
+        log::error("message.lost", {{"account", report->account.value}, {"what", report->what}});
+    } else if (parts_.repairer && is_known(report->account)) {
+        auto look = [repairer = parts_.repairer, asked = *report] {
+            repairer->report(asked.account, asked.kind, asked.what);
+            return true;
+        };
+        (void)co_await runtime::offload(*parts_.pool, std::move(look));
+    }
+    co_return ipc::make_message(ipc::Done{});
 }
 
 net::Task<ipc::Message> Intake::apply_change(ipc::Message request) {
@@ -229,7 +290,7 @@ net::Task<ipc::ChangeAnswer> Intake::apply(AccountId account, store::Change chan
     transaction.parts.push_back({store::environment_of(account), store::encode(change), {}});
     commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
     const auto& result = outcome.back().result;
-    if (!result) co_return failed(store::Failure(result.error()));
+    if (!result) co_return refused(account, result.error());
     if (drop && was_last_grant(*result)) {
         commit::Transaction tidy;
         tidy.parts.push_back(part(*drop));
@@ -250,8 +311,19 @@ net::Task<ipc::ChangeAnswer> Intake::set_quota(AccountId account, store::Change 
     transaction.parts.push_back({store::environment_of(account), store::encode(change), {}});
     const commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
     const auto& result = outcome.back().result;
-    if (!result) co_return failed(store::Failure(result.error()));
+    if (!result) co_return refused(account, result.error());
     co_return ipc::ChangeAnswer{0, *result};
+}
+
+ipc::ChangeAnswer Intake::refused(AccountId account, const Error& error) const {
+    store::Failure failure(error);
+    if (failure.fault == store::Fault::damaged && parts_.repairer) {
+        parts_.repairer->report(account, ipc::DamageReport::Kind::index, failure.what);
+        failure.fault = store::Fault::set_aside;
+    }
+    if (failure.fault == store::Fault::set_aside && parts_.repairer)
+        failure.what = parts_.repairer->explain(account);
+    return failed(failure);
 }
 
 net::Task<ipc::Message> Intake::authenticate(ipc::Message request, const ipc::PeerInfo& peer) {
@@ -322,7 +394,16 @@ ipc::Message Intake::answer_status() const {
                       {"open_environments", engine.open_environments},
                       {"journal_bytes", engine.journal_bytes},
                       {"queued_messages", queued ? *queued : 0},
+                      {"lost_messages", lost_bodies_.load(std::memory_order_relaxed)},
+                      {"damaged_copies", count_damaged_copies(parts_.data_dir)},
                       {"refused_requests", parts_.refusals()}};
+    if (parts_.repairer) answer.repairs = parts_.repairer->list();
+    for (ipc::Repair& repair : answer.repairs) {
+        const auto account = store::account_of(repair.environment);
+        const auto known = account ? parts_.directory->find_account(*account)
+                                   : Result<std::optional<directory::Account>>(std::nullopt);
+        if (known && *known) repair.address = (*known)->login.unicode();
+    }
     return ipc::make_message(answer);
 }
 
@@ -342,16 +423,18 @@ net::Task<ipc::Message> Intake::hold(ipc::Message request, std::uint64_t connect
     auto work = [backup = parts_.backup, asked = *std::move(command), files, connection] {
         return backup->handle(asked, *files, connection);
     };
-    const ipc::HoldAnswer answer = co_await runtime::offload(*parts_.pool, std::move(work));
-    co_return ipc::make_message(answer);
+    const auto answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!answer) co_return ipc::refuse(answer.error().what);
+    co_return ipc::make_message(*answer);
 }
 
 net::Task<ipc::Message> Intake::undelete(ipc::Message request) {
     auto asked = ipc::UndeleteMessages::decode(request.payload);
     if (!asked) co_return malformed<ipc::UndeleteMessages>();
     auto work = [this, question = *std::move(asked)] { return undelete_now(question); };
-    const ipc::UndeleteAnswer answer = co_await runtime::offload(*parts_.pool, std::move(work));
-    co_return ipc::make_message(answer);
+    const auto answer = co_await runtime::offload(*parts_.pool, std::move(work));
+    if (!answer) co_return ipc::refuse(answer.error().what);
+    co_return ipc::make_message(*answer);
 }
 
 ipc::UndeleteAnswer Intake::undelete_now(const ipc::UndeleteMessages& asked) {

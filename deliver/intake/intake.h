@@ -23,6 +23,7 @@
 #include "deliver/local/deposit.h"
 #include "deliver/local/removals.h"
 #include "deliver/queue/outbound_queue.h"
+#include "deliver/repair/repairer.h"
 #include "deliver/report/report.h"
 
 namespace mailstead::deliver {
@@ -38,10 +39,19 @@ struct IntakeParts {
     BackupHold* backup = nullptr;
     const store::SharesReader* shares = nullptr;
     const queue::QueueReader* queue = nullptr;
+    Repairer* repairer = nullptr;  // nullptr: nothing is repaired (tests)
     runtime::OffloadPool* pool = nullptr;
     std::filesystem::path data_dir;
     QueueLimits limits;
     std::function<std::uint64_t()> refusals;  // of requests outside the peer's role, for `status`
+};
+
+// The transaction for one message: deposits, a queue entry for remote recipients, the ledger's lines. What it
+// means for the sender is judged by `answer_for`.
+struct Acceptance {
+    commit::Transaction transaction;
+    bool for_one_mailbox = false;         // and nobody else
+    std::optional<std::size_t> enqueued;  // the part that queues
 };
 
 // Thread-safe: requests of one connection run on that connection's thread.
@@ -66,8 +76,12 @@ private:
     // Nobody's mailbox comes into being because a peer names its number.
     bool is_known(AccountId account) const;
     net::Task<ipc::DeliverAnswer> take(ipc::DeliverMessage message, FileDescriptor file);
+    net::Task<commit::Outcome> commit_message(const ipc::DeliverMessage& message, const std::string& cache,
+                                              commit::MessageFile file, Acceptance& acceptance);
+    net::Task<ipc::Message> note_damage(ipc::Message request);
     net::Task<ipc::Message> apply_change(ipc::Message request);
     net::Task<ipc::ChangeAnswer> apply(AccountId account, store::Change change, ipc::Descriptors files);
+    ipc::ChangeAnswer refused(AccountId account, const Error& error) const;
     net::Task<ipc::ChangeAnswer> set_quota(AccountId account, store::Change change);
     net::Task<ipc::Message> authenticate(ipc::Message request, const ipc::PeerInfo& peer);
     // sessions.cpp: what daemons and the administrator ask about sessions.
@@ -90,18 +104,14 @@ private:
 
     IntakeParts parts_;
     MessageBytes::Places places_;
-    std::atomic<bool> ledger_fails_{false};  // said so, and no line was written since
+    std::atomic<bool> ledger_fails_{false};      // said so, and no line was written since
+    std::atomic<std::uint64_t> lost_bodies_{0};  // messages whose file imapd missed, since the start
 };
 
-// The transaction for one message: deposits, a queue entry for remote recipients, the ledger's lines. What it
-// means for the sender is judged by `answer_for`.
-struct Acceptance {
-    commit::Transaction transaction;
-    bool for_one_mailbox = false;         // and nobody else
-    std::optional<std::size_t> enqueued;  // the part that queues
-};
+// Of a message for one mailbox: whether it may wait in the queue when the mailbox does not take it now.
+enum class Lone : std::uint8_t { is_refused, waits };
 Acceptance accept(const ipc::DeliverMessage& message, const std::string& fetch_cache, Quotas* quotas,
-                  const QueueLimits& limits);
+                  const QueueLimits& limits, Lone lone = Lone::is_refused);
 ipc::DeliverAnswer answer_for(const Acceptance& acceptance, const commit::Outcome& outcome);
 
 }  // namespace mailstead::deliver

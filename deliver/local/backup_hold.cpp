@@ -116,9 +116,9 @@ Result<std::uint64_t> BackupHold::begin(const ipc::Descriptors& files) {
     parts_.removals->pause();
     const auto held = [&]() -> Result<std::uint64_t> {
         std::promise<Result<std::uint64_t>> promise;
-        auto held = promise.get_future();
+        auto reached = promise.get_future();
         parts_.engine->hold([&](Result<std::uint64_t> batch) { promise.set_value(std::move(batch)); });
-        TRY(batch, held.get());
+        TRY(batch, reached.get());
         auto copied = parts_.directory->copy_to(files[0].get());
         if (copied) copied = parts_.credentials->copy_to(files[1].get());
         if (copied) return batch;

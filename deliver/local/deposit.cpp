@@ -1,5 +1,7 @@
 #include "deliver/local/deposit.h"
 
+#include "common/queue/change.h"
+
 namespace mailstead::deliver {
 
 commit::Part deposit_part(AccountId account, const Deposit& deposit) {
@@ -22,14 +24,23 @@ std::string describe_refusal(const Error& error) {
         case store::Fault::over_quota:
             return "4.2.2 The mailbox is full";
         case store::Fault::damaged:
-            return "4.3.5 The mailbox is damaged and waits to be rebuilt";
+        case store::Fault::set_aside:
+            return "4.3.0 The mailbox is being repaired";
+        case store::Fault::disk_full:
+            return "4.3.1 The disk is full";
         case store::Fault::newer_format:
             return "4.3.5 The mailbox was written by a newer version";
         case store::Fault::limit:
             return "4.2.2 The mailbox holds as many messages as it can";
         default:
-            return "4.3.0 " + failure.what;
+            if (error.what == queue::kQueueFull) return "4.3.1 The outbound queue is full";
+            return "4.3.0 Not possible now, try again later";
     }
+}
+
+bool waits_for_repair(const Error& error) {
+    const store::Fault fault = store::Failure(error).fault;
+    return fault == store::Fault::set_aside || fault == store::Fault::damaged;
 }
 
 std::optional<directory::Limits> Quotas::limits_of(AccountId account) const {

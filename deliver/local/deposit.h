@@ -28,8 +28,11 @@ struct Deposit {
 // filters: the message goes to INBOX, as senders cannot know which mailboxes there are.
 commit::Part deposit_part(AccountId account, const Deposit& deposit);
 
-// Why a deposit was refused, as SMTP says it: `4.2.2 The mailbox is full`.
+// Why a message was refused, as SMTP says it: `4.2.2 The mailbox is full`. What a library or the kernel said
+// is for the log and is not repeated to strangers.
 std::string describe_refusal(const Error& error);
+// Whether what was refused is out of service for a while, and mail for it should wait in the queue.
+bool waits_for_repair(const Error& error);
 
 // Carries the limits that the directory holds into the accounts' indexes, where they are enforced.
 class Quotas {

@@ -91,7 +91,7 @@ Result<void> Removals::remove(AccountId account) {
     const std::filesystem::path folder = parts_.data_dir / "accounts" / std::to_string(account.value);
     std::error_code error;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        parts_.reader->close(account);
+        parts_.reader->close(account, {store::Fault::non_existent, "the account is gone"});
         TRY_VOID(wait_for(
             [&](auto done) { parts_.engine->drop(store::environment_of(account), std::move(done)); }));
         std::filesystem::remove_all(folder, error);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <random>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
@@ -9,6 +10,7 @@
 #include "common/queue/change.h"
 #include "common/runtime/log.h"
 #include "common/store/fetch_cache.h"
+#include "deliver/local/deposit.h"
 #include "deliver/queue/retry.h"
 #include "deliver/submit.h"
 
@@ -29,6 +31,32 @@ double chance() {
 
 FileDescriptor open_spooled(const std::filesystem::path& data_dir, QueueId id) {
     return FileDescriptor(::open((data_dir / queue::spool_path(id)).c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+// The file of a queued message as an attempt finds it.
+struct Spooled {
+    FileDescriptor file;       // open only when it is whole
+    RecipientVerdict verdict;  // what to say of it otherwise
+};
+Spooled take_spooled(const std::filesystem::path& data_dir, const queue::QueueEntry& entry) {
+    Spooled spooled;
+    spooled.file = open_spooled(data_dir, entry.id);
+    struct stat facts {};
+    const bool is_there = spooled.file && ::fstat(spooled.file.get(), &facts) == 0;
+    const bool is_lost = !spooled.file && errno == ENOENT;
+    if (is_there && static_cast<std::uint64_t>(facts.st_size) == entry.size) return spooled;
+    spooled.file.reset();
+    if (is_there || is_lost) {
+        // It does not come back: its sender should hear of it now rather than in some days.
+        log::error("queue.message.lost", {{"id", entry.trace_id},
+                                          {"queue_id", entry.id.value},
+                                          {"file", is_lost ? "missing" : "of another size"}});
+        spooled.verdict = {
+            Verdict::permanent, {5, 3, 0}, "the message was lost on this host while it waited"};
+    } else {
+        spooled.verdict = {Verdict::transient, {4, 3, 0}, "the queued message cannot be opened"};
+    }
+    return spooled;
 }
 
 std::string read_start(int descriptor, std::uint64_t size) {
@@ -130,6 +158,13 @@ QueueRunner::QueueRunner(boost::asio::io_context& context, RunnerParts parts)
 
 QueueRunner::~QueueRunner() = default;
 
+void QueueRunner::load_again() {
+    boost::asio::post(context_, [this] {
+        if (const auto loaded = load(); !loaded) log::error("queue.load", {{"failed", loaded.error().what}});
+        wake_.notify();
+    });
+}
+
 Result<void> QueueRunner::load() {
     TRY(damaged, parts_.reader->for_each([this](const queue::QueueEntry& entry) {
         schedule_.update(entry);
@@ -196,15 +231,13 @@ net::Task<void> QueueRunner::attempt(Job job) {
 
 net::Task<void> QueueRunner::attempt_remote(queue::QueueEntry entry, std::vector<std::uint32_t> recipients,
                                             std::string destination) {
-    const FileDescriptor file = open_spooled(parts_.data_dir, entry.id);
+    const Spooled spooled = take_spooled(parts_.data_dir, entry);
     Attempt attempt;
-    if (file) {
-        attempt = co_await parts_.relay->send(entry, recipients, std::move(destination), file.get());
+    if (spooled.file) {
+        attempt = co_await parts_.relay->send(entry, recipients, std::move(destination), spooled.file.get());
     } else {
-        for (const std::uint32_t recipient : recipients) {
-            attempt.results.push_back(
-                {recipient, {Verdict::transient, {4, 3, 0}, "the queued message cannot be opened"}});
-        }
+        for (const std::uint32_t recipient : recipients)
+            attempt.results.push_back({recipient, spooled.verdict});
     }
     // A stop in the middle of an attempt says nothing about the remote: what was not settled stays due.
     if (co_await net::stop_requested()) {
@@ -220,11 +253,14 @@ net::Task<void> QueueRunner::attempt_remote(queue::QueueEntry entry, std::vector
 net::Task<void> QueueRunner::attempt_local(queue::QueueEntry entry, std::vector<std::uint32_t> recipients) {
     Attempt attempt;
     attempt.local = true;
-    const FileDescriptor file = open_spooled(parts_.data_dir, entry.id);
+    const Spooled spooled = take_spooled(parts_.data_dir, entry);
+    const FileDescriptor& file = spooled.file;
     const std::string bytes = file ? read_start(file.get(), entry.size) : std::string{};
     const std::string cache = store::build_fetch_cache(bytes);
     for (const std::uint32_t recipient : recipients) {
-        RecipientVerdict verdict{Verdict::transient, {4, 3, 0}, "the queued message cannot be opened"};
+        RecipientVerdict verdict = spooled.verdict;
+        if (file && bytes.size() != entry.size)
+            verdict = {Verdict::transient, {4, 3, 0}, "the queued message cannot be read"};
         if (file && bytes.size() == entry.size) {
             const Time at = now();
             commit::Transaction transaction;
@@ -246,7 +282,7 @@ net::Task<void> QueueRunner::attempt_local(queue::QueueEntry entry, std::vector<
                 const bool full = outcome.front().result.error().retry == Retry::is_useless;
                 verdict = {Verdict::transient,
                            full ? smtp::EnhancedCode{4, 2, 2} : smtp::EnhancedCode{4, 3, 0},
-                           outcome.front().result.error().what};
+                           describe_refusal(outcome.front().result.error())};
             }
         }
         attempt.results.push_back({recipient, std::move(verdict)});

@@ -41,6 +41,8 @@ public:
 
     // Reads the whole queue, before run().
     Result<void> load();
+    // The same later on, when the queue was made anew. From any thread.
+    void load_again();
     // An entry came, changed, or went (see queue::QueueParticipant::Listener). From any thread.
     void changed(QueueId id, const std::optional<queue::QueueEntry>& entry);
 

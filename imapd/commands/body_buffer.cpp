@@ -63,9 +63,9 @@ net::Task<void> BodyBuffer::read_missing() {
     const auto job = [pieces = std::span<const FilePiece>(missing_)] { return read_file_pieces(pieces); };
     const std::uint64_t short_by = co_await runtime::offload_or_run(session_.backend.pool(), job);
     missing_.clear();
-    if (short_by != 0)
-        log::error("imap.message.short",
-                   {{"account", session_.selected->account.value}, {"missing", short_by}});
+    if (short_by == 0) co_return;
+    was_short_ = true;
+    log::error("imap.message.short", {{"account", session_.selected->account.value}, {"missing", short_by}});
 }
 
 net::Task<bool> BodyBuffer::flush() {

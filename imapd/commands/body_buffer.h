@@ -45,6 +45,9 @@ public:
     // Whether a disk had to be waited for since the last call.
     bool had_to_wait() { return std::exchange(had_to_wait_, false); }
 
+    // Whether a file ended before its time; blanks stand for the rest.
+    bool was_short() const { return was_short_; }
+
 private:
     net::Task<void> read_missing();
     std::span<char> take(std::size_t size);
@@ -56,6 +59,7 @@ private:
     std::size_t size_ = 0;
     std::vector<FilePiece> missing_;
     bool had_to_wait_ = false;
+    bool was_short_ = false;
 };
 
 }  // namespace commands

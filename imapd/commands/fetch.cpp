@@ -111,6 +111,24 @@ store::UidSet part_of(const store::UidSet& uids, const proto::PartialRange& rang
     return places ? ResultList(uids).part(*places).to_set() : store::UidSet();
 }
 
+void report_lost(Session& session, const store::UidSet& lost) {
+    const Selected& view = *session.selected;
+    for (const store::UidRange range : lost.ranges()) {
+        for (std::uint32_t uid = range.first; uid - range.first < range.count(); ++uid)
+            session.backend.report_lost_body(view.account, view.info.name, Uid(uid));
+    }
+}
+
+// All that is known of the messages was told.
+std::string describe_lost(const store::UidSet& lost) {
+    if (lost.empty()) return "A message could not be read to its end";
+    std::string uids;
+    write_uids(uids, lost);
+    constexpr std::size_t kShown = 200;
+    if (uids.size() > kShown) uids = "from " + std::to_string(lost.first().value) + " on";
+    return "On the server the text is lost of UID " + uids;
+}
+
 }  // namespace
 
 net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& request, store::UidSet uids,
@@ -133,6 +151,8 @@ net::Task<FetchOutcome> answer_fetch(Session& session, const proto::Fetch& reque
         if (chunk == Chunk::must_wait) co_await ahead.wait_for(uids);
     }
     outcome.unknown_encoding = sending.unknown_encoding;
+    outcome.cut_short = sending.buffer.was_short();
+    outcome.lost = std::move(writer.lost);
     co_return outcome;
 }
 
@@ -166,6 +186,10 @@ net::Task<Reply> fetch(Session& session, Command& command) {
     const auto outcome = co_await answer_fetch(session, request, std::move(shown), std::move(newly_seen));
     if (!outcome.alive) co_return no("Connection lost");
     if (outcome.failure) co_return reply_to(*outcome.failure);
+    if (!outcome.lost.empty() || outcome.cut_short) {
+        report_lost(session, outcome.lost);
+        co_return no(describe_lost(outcome.lost), "CORRUPTION");  // RFC 5530, 3
+    }
     if (outcome.unknown_encoding) co_return no("A part is in an unknown encoding", "UNKNOWN-CTE");
     // RFC 5530, 3: somebody else expunged some; the client hears of it as soon as numbers may shift.
     if (!request.uid && !request.changed_since && outcome.answered < asked) {

@@ -18,6 +18,8 @@ struct FetchOutcome {
     bool alive = true;              // false: the client is gone
     bool unknown_encoding = false;  // RFC 3516, 4.3: NO [UNKNOWN-CTE]
     std::uint64_t answered = 0;     // messages
+    store::UidSet lost;             // messages whose file is lost, which was asked for
+    bool cut_short = false;         // a file could not be read to its end
     std::optional<store::Failure> failure;
 };
 
@@ -43,6 +45,8 @@ public:
 
     std::string text;
     std::vector<Content> contents;
+    // Messages of which a part was left out, since their file is lost.
+    store::UidSet lost;
 
 private:
     // Each holds an open file until the chunk is sent.
@@ -60,12 +64,16 @@ private:
         bool cache_read = false;
         std::shared_ptr<const store::OpenMessage> file;
         bool file_missing = false;
+        store::Fault why_missing = store::Fault::non_existent;
+        bool file_lost = false;  // which the item in hand, or one before, needed
         bool must_wait = false;
         std::optional<mime::PartTree> parts;
         bool parts_read = false;
     };
 
     void prepare(const proto::FetchItem& item);
+    bool write_unless_lost(const Prepared& prepared);
+    void write_something();
     void write_item(const Prepared& prepared);
     void write_cached(const Prepared& prepared, std::string_view value);
     void write_section(const Prepared& prepared);

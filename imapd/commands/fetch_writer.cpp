@@ -157,10 +157,15 @@ bool FetchWriter::write(const store::MessageInfo& message) {
     write_fetch_head(text, number, message.uid, session_.enabled);
     bool first = true;
     for (const Prepared& prepared : prepared_) {
+        const std::size_t before = text.size();
         if (!first) text += ' ';
-        first = false;
-        write_item(prepared);
+        if (write_unless_lost(prepared)) {
+            first = false;
+        } else {
+            text.resize(before);
+        }
     }
+    if (first) write_something();
     if (newly_seen_.contains(message.uid)) {
         if (!asks_flags_) {
             text += " FLAGS ";
@@ -173,11 +178,33 @@ bool FetchWriter::write(const store::MessageInfo& message) {
         }
     }
     text += ")\r\n";
-    if (!current_.must_wait) return true;
+    if (!current_.must_wait) {
+        if (current_.file_lost) lost.add(store::UidRange{message.uid.value, message.uid.value});
+        return true;
+    }
     text.resize(text_before);
     contents.resize(contents_before);
     pending_ = pending_before;
     return false;
+}
+
+// What is in a lost file is left out: NIL or "" would be kept by the client as what the message says.
+bool FetchWriter::write_unless_lost(const Prepared& prepared) {
+    const bool was_lost = std::exchange(current_.file_lost, false);
+    write_item(prepared);
+    const bool is_lost = std::exchange(current_.file_lost, current_.file_lost || was_lost);
+    return !is_lost;
+}
+
+// RFC 9051, 9: msg-att has one item at least.
+void FetchWriter::write_something() {
+    if (session_.enabled.uid_only) {
+        text += "FLAGS ";
+        write_flag_list(text, current_.message->flags, session_.keywords);
+    } else {
+        text += "UID ";
+        proto::write_number(text, current_.message->uid.value);
+    }
 }
 
 void FetchWriter::write_item(const Prepared& prepared) {
@@ -363,6 +390,7 @@ const mime::PartTree* FetchWriter::parts() {
 }
 
 bool FetchWriter::open_file() {
+    if (current_.file_missing && current_.why_missing == store::Fault::damaged) current_.file_lost = true;
     if (current_.file || current_.file_missing) return current_.file != nullptr;
     const MailboxId mailbox = session_.selected->info.id;
     auto opened = snapshot_->open_message_at_once(mailbox, *current_.message);
@@ -371,7 +399,11 @@ bool FetchWriter::open_file() {
         current_.must_wait = current_.message->uid.value > in_memory_.value;
         if (current_.must_wait) return false;
         auto found = snapshot_->open_message(mailbox, *current_.message);
-        if (!found) return false;
+        if (!found) {
+            current_.why_missing = found.error().fault;
+            current_.file_lost = current_.why_missing == store::Fault::damaged;
+            return false;
+        }
         opened = *std::move(found);
         current_.file_missing = false;
     }

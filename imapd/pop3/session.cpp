@@ -206,6 +206,7 @@ net::Task<Action> Session::authenticate(AuthStep step) {
 
 Trouble Session::trouble_of(const store::Failure& failure) const {
     log::warning("pop3.store.failed", {{"session", session_id_}, {"login", user_}, {"reason", failure.what}});
+    if (failure.fault == store::Fault::set_aside) return Trouble::in_repair;
     const bool for_good =
         failure.fault == store::Fault::damaged || failure.fault == store::Fault::newer_format;
     return for_good ? Trouble::permanent : Trouble::temporary;
@@ -265,6 +266,11 @@ net::Task<Action> Session::write_listing(WriteListing action) {
 
 net::Task<Action> Session::open_message(OpenMessage action) {
     auto opened = maildrop_->open_message(action.number);
+    if (!opened && opened.error().fault == store::Fault::damaged) {
+        if (const auto message = maildrop_->find(action.number); message && *message)
+            backend_.report_lost_body(*joined_, MailboxName::inbox(), (*message)->uid);
+        co_return core_.on_opened(Trouble::lost);
+    }
     if (!opened) co_return core_.on_opened(trouble_of(opened.error()));
     if (!*opened) co_return core_.on_opened(MessageGone{});
     message_ = **std::move(opened);

@@ -76,6 +76,9 @@ public:
     // Whether `owner` is one of them.
     virtual store::Outcome<bool> is_sharer(AccountId owner, AccountId with) = 0;
 
+    // The file of a message is lost: said once for each message.
+    virtual void report_lost_body(AccountId, const MailboxName&, Uid) {}
+
     // For reading files that are not in memory, and for parsing.
     virtual runtime::OffloadPool& pool() = 0;
     // Where the full-text index of an account lies; nullopt: do not ask it.

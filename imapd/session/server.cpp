@@ -3,6 +3,8 @@
 #include <atomic>
 
 #include "common/base/exception.h"
+#include "common/base/text.h"
+#include "common/net/event.h"
 #include "common/runtime/log.h"
 #include "imapd/pop3/session.h"
 #include "imapd/session/preauth.h"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr net::Timeout kShutdownTimeout{2'000};
 constexpr net::Timeout kNoticeTimeout{60'000};
+constexpr net::Timeout kReportPause{1'000};
 constexpr std::size_t kPoolQueue = 4'096;
 
 std::string next_session_id(char protocol) {
@@ -92,6 +95,16 @@ std::vector<std::string> hidden_of(const directory::Directory& directory, Accoun
     return (*found)->hidden_capabilities;
 }
 
+// Of `<data>/accounts/7/index`.
+std::optional<AccountId> account_below(const std::filesystem::path& data_dir,
+                                       const std::filesystem::path& directory) {
+    std::error_code error;
+    const auto root = std::filesystem::canonical(data_dir / "accounts", error);
+    const std::string name = directory.parent_path().lexically_relative(root).string();
+    const auto id = text::parse_number<std::uint32_t>(name);
+    return id ? std::optional(AccountId(*id)) : std::nullopt;
+}
+
 Result<std::optional<AccountId>> account_of(const directory::Directory& directory, std::string_view login) {
     TRY(found, directory.find_by_login(login));
     return found ? std::optional(found->id) : std::nullopt;
@@ -129,6 +142,7 @@ Server::Server(const settings::Settings& settings, const directory::Directory& d
               .shares = shares_,
               .pool = pool_,
               .counts = SessionCounts(settings.limits.sessions_per_account),
+              .lost_bodies = {},
               .append_limit = settings.limits.message_size,
               .fulltext = settings.imap.fulltext,
               .message_limit = settings.imap.message_limit,
@@ -151,6 +165,7 @@ Result<void> Server::start(net::IoThreads& threads, std::vector<FileDescriptor> 
     tasks_ = std::make_unique<net::TaskGroup>(threads.context(0), report);
     notices_ = std::make_unique<ipc::NoticeReceiver>(threads.context(0), std::move(notices));
     tasks_->spawn(receive_notices());
+    if (!faults_.empty()) tasks_->spawn(report_faults());
     const auto wanted = our_listeners(settings_);
     for (std::size_t i = 0; i < wanted.size(); ++i) listen(wanted[i], std::move(sockets.at(i)));
     for (const auto& worker : workers_) worker->book().start();
@@ -196,11 +211,46 @@ net::Task<void> Server::receive_notices() {
         const auto received = co_await notices_->receive(kNoticeTimeout);
         if (!received && received.error().kind == net::IoFailure::timed_out) continue;
         if (!received) co_return;
+        reopen_indexes(*received);
         for (std::size_t i = 0; i < workers_.size(); ++i) {
             boost::asio::post(threads_->context(i), [worker = workers_[i].get(), news = *received] {
                 if (news.lost) return worker->announce_all();
                 for (const ipc::ChangeNotice& notice : news.notices) worker->announce(notice);
             });
+        }
+    }
+}
+
+// Until deliver has heard of each.
+net::Task<void> Server::report_faults() {
+    for (const kv::FaultRecord& fault : faults_) {
+        const auto account = account_below(settings_.data_dir, fault.directory);
+        log::error("imap.died_of", {{"folder", fault.directory.string()}, {"signal", fault.signal}});
+        if (!account) continue;
+        const ipc::DamageReport report{*account, ipc::DamageReport::Kind::crash,
+                                       "signal " + std::to_string(fault.signal)};
+        for (;;) {
+            const bool told = co_await workers_.front()->report(report);
+            if (told) break;
+            const auto slept = co_await net::sleep_for(kReportPause);
+            if (!slept) co_return;
+        }
+    }
+}
+
+// Before the sessions hear of it, so that they look at what is there now. Opening a few files is all that the
+// io thread does here.
+void Server::reopen_indexes(const ipc::Received& news) {
+    if (news.lost) {
+        shared_.recovered = false;  // deliver may have been started anew, and recover
+        reader_.renew_all();
+    }
+    for (const ipc::ChangeNotice& notice : news.notices) {
+        using Index = ipc::ChangeNotice::Index;
+        if (notice.index == Index::set_aside) {
+            reader_.close(notice.account, {store::Fault::set_aside, std::string(store::kBeingRepaired)});
+        } else if (notice.index == Index::replaced) {
+            reader_.renew(notice.account);
         }
     }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/directory/directory.h"
+#include "common/kv/fault_guard.h"
 #include "common/net/io_threads.h"
 #include "common/net/listener_set.h"
 #include "common/net/task_group.h"
@@ -28,6 +29,9 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
+    // What imapd died of before: deliver is told. Before start().
+    void report_faults_before(std::vector<kv::FaultRecord> faults) { faults_ = std::move(faults); }
+
     // `sockets` are bound to our_listeners(), in order; `notices` to data/run/imapd/notify.
     Result<void> start(net::IoThreads& threads, std::vector<FileDescriptor> sockets, FileDescriptor notices);
     // See runtime::Program.
@@ -38,6 +42,8 @@ public:
 private:
     void listen(const settings::Listener& listener, FileDescriptor socket);
     net::Task<void> receive_notices();
+    net::Task<void> report_faults();
+    void reopen_indexes(const ipc::Received& news);
 
     const settings::Settings settings_;
     const directory::Directory& directory_;
@@ -49,6 +55,7 @@ private:
     net::IoThreads* threads_ = nullptr;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::unique_ptr<ListenerFacts>> facts_;
+    std::vector<kv::FaultRecord> faults_;
     net::ListenerSet listeners_;
     std::unique_ptr<ipc::NoticeReceiver> notices_;
     std::unique_ptr<net::TaskGroup> tasks_;

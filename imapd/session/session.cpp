@@ -57,7 +57,7 @@ Reply reply_to(const store::Failure& failure) {
         case Fault::disk_full:
             return no("The server's disk is full, try again later", "UNAVAILABLE");
         case Fault::set_aside:
-            return no("The mailbox is being repaired, try again later", "UNAVAILABLE");
+            return no(failure.what, "UNAVAILABLE");  // deliver words it for people
         case Fault::newer_format:
         case Fault::unavailable:
             break;

@@ -7,6 +7,8 @@
 
 #include "common/commit/engine.h"
 #include "common/fulltext/account_indexer.h"
+#include "common/runtime/log.h"
+#include "common/runtime/metrics.h"
 
 namespace mailstead::imapd {
 
@@ -19,6 +21,9 @@ namespace {
 // A password check waits its turn behind others; a commit takes milliseconds unless the disk is in trouble.
 constexpr net::Timeout kAuthTimeout{30'000};
 constexpr net::Timeout kChangeTimeout{120'000};
+constexpr std::size_t kMostLostBodies = 10'000;
+
+metrics::Counter lost_bodies("imap_messages_lost");
 
 // Error numbers of ChangeAnswer are the store's faults.
 Failure failure_of(const ipc::ChangeAnswer& answer) {
@@ -63,15 +68,21 @@ net::Task<Outcome<store::AccountReader>> Worker::open(AccountId account) {
                           "the store has not been recovered since the start of the machine");
     }
     shared_.recovered = true;
+    shared_.reader.renew(account);
     auto opened = shared_.reader.open(account);
-    if (opened || opened.error().fault != Fault::non_existent) co_return opened;
+    if (opened || opened.error().fault == Fault::newer_format) co_return opened;
+    // There is no index yet, or no lock file beside it (a restored folder), or it is damaged. deliver makes
+    // what is missing, mends what can be mended, and knows what to say meanwhile.
     store::Change change;
     change.at = now();
     change.action = store::CreateAccount();
     std::vector<FileDescriptor> none;
     const auto made = co_await apply(account, std::move(change), std::move(none));
     if (!made) co_return made.error();
-    co_return shared_.reader.open(account);
+    auto again = shared_.reader.open(account);
+    if (again || again.error().fault == Fault::non_existent) co_return again;
+    report_damage(account, again.error().what);
+    co_return again;
 }
 
 net::Task<Outcome<store::ChangeResult>> Worker::apply(AccountId account, store::Change change,
@@ -83,6 +94,34 @@ net::Task<Outcome<store::ChangeResult>> Worker::apply(AccountId account, store::
     if (!answer) co_return Failure(Fault::unavailable, std::move(answer).error().what);
     if (answer->error != 0) co_return failure_of(*answer);
     co_return store::decode_result(answer->bytes);
+}
+
+bool LostBodies::add(AccountId account, std::string_view mailbox, Uid uid) {
+    std::string key = std::to_string(account.value) + ' ' + std::to_string(uid.value) + ' ';
+    key += mailbox;
+    const std::lock_guard lock(mutex_);
+    if (known_.size() >= kMostLostBodies) known_.clear();
+    return known_.insert(std::move(key)).second;
+}
+
+void Worker::report_lost_body(AccountId account, const MailboxName& mailbox, Uid uid) {
+    const std::string name = mailbox.utf8();
+    if (!shared_.lost_bodies.add(account, name, uid)) return;
+    lost_bodies.add();
+    log::error("imap.message.lost", {{"account", account.value}, {"mailbox", name}, {"uid", uid.value}});
+    const std::string what = "mailbox " + name + ", UID " + std::to_string(uid.value);
+    (void)ipc::send(deliver_, ipc::DamageReport{account, ipc::DamageReport::Kind::body, what});
+}
+
+net::Task<bool> Worker::report(ipc::DamageReport report) {
+    const auto answer = co_await ipc::ask(deliver_, report, ipc::Descriptors(), kChangeTimeout);
+    co_return answer.has_value();
+}
+
+// deliver judges by itself whether to set the account aside.
+void Worker::report_damage(AccountId account, const std::string& why) {
+    log::warning("imap.account.damaged", {{"account", account.value}, {"reason", why}});
+    (void)ipc::send(deliver_, ipc::DamageReport{account, {}, why});
 }
 
 Result<FileDescriptor> Worker::new_message_file() {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +35,17 @@ private:
     const std::size_t limit_;
 };
 
+// Messages whose file is lost, each told of once; so many, then the oldest are told of again.
+class LostBodies {
+public:
+    // Whether it is news.
+    bool add(AccountId account, std::string_view mailbox, Uid uid);
+
+private:
+    std::mutex mutex_;
+    std::set<std::string> known_;
+};
+
 // What all workers have in common. Outlives them.
 struct Shared {
     std::filesystem::path data_dir;
@@ -41,6 +53,7 @@ struct Shared {
     const store::SharesReader& shares;
     runtime::OffloadPool& pool;
     SessionCounts counts;
+    LostBodies lost_bodies;
     std::uint64_t append_limit = 0;
     bool fulltext = false;            // the accounts' full-text indexes are asked
     std::uint32_t message_limit = 0;  // RFC 9738; 0: none
@@ -83,6 +96,7 @@ public:
     store::Outcome<std::optional<std::string>> address_of(AccountId account) override;
     store::Outcome<std::vector<AccountId>> sharers(AccountId with) override;
     store::Outcome<bool> is_sharer(AccountId owner, AccountId with) override;
+    void report_lost_body(AccountId account, const MailboxName& mailbox, Uid uid) override;
     runtime::OffloadPool& pool() override { return shared_.pool; }
     std::uint64_t append_limit() const override { return shared_.append_limit; }
     std::optional<std::filesystem::path> fulltext_index(AccountId account) const override;
@@ -91,6 +105,8 @@ public:
     std::string hostname() const override { return shared_.hostname; }
     bool is_admin(AccountId account) override { return shared_.is_admin(account); }
 
+    // Whether deliver has taken note.
+    net::Task<bool> report(ipc::DamageReport report);
     ipc::SessionBook& book() { return book_; }
 
     // Wakes the sessions of an account, or all. On this worker's thread.
@@ -98,6 +114,8 @@ public:
     void announce_all();
 
 private:
+    void report_damage(AccountId account, const std::string& why);
+
     Shared& shared_;
     ipc::Client deliver_;
     ipc::SessionBook book_;

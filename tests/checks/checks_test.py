@@ -147,6 +147,12 @@ class Documents(unittest.TestCase):
                 "Subcommands:\n  serve   runs\n  app-password   x\n")
         self.assertEqual(documents.subcommands_of(text), ["serve", "app-password"])
 
+    def test_who_may_send_what_is_read_from_code_and_document(self):
+        code = documents.roles_in_code("{MessageType::ask, kSmtpd | kAdmin}, {MessageType::tell,\n kImapd},")
+        self.assertEqual(code, {"ask": {"smtpd", "admin"}, "tell": {"imapd"}})
+        text = "| message | smtpd | imapd | admin |\n| --- | --- | --- | --- |\n| `ask` | yes | | for it |\n| `tell` | | yes | |\n"
+        self.assertEqual(documents.roles_in_document(text), code)
+
     def test_words_of_a_man_page(self):
         text = documents.man_text(".SH NAME\n\\fBmailstead\\fR \\- mail\n.B app\\-password\n")
         self.assertTrue(documents.mentions(text, "app-password"))

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The manual knows every key of `mailstead config describe` and every subcommand of `--help`; and links lead somewhere.
+"""The manual knows every key of `mailstead config describe` and every subcommand of `--help`; the table of roles is that of the code; and links lead
+somewhere.
 
 documents.py [FOLDER]     the programs lie in FOLDER or in $MAILSTEAD_BIN; without them links alone are checked
 """
@@ -12,6 +13,8 @@ from pathlib import Path
 from tree import ROOT, Findings, files, read
 
 ADMINISTRATION = "docs/administration.md"
+ARCHITECTURE = "docs/architecture.md"
+ROLES = "common/ipc/roles.cpp"
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -90,9 +93,38 @@ def check_links(findings):
                     findings.add(path, number, f"the link to {target} leads nowhere")
 
 
+def roles_in_code(source):
+    """{message: the roles that may send it} out of the table in common/ipc/roles.cpp."""
+    rows = re.findall(r"\{MessageType::(\w+),\s*([\w |]+)\}", source)
+    return {name: {role.strip()[1:].lower() for role in roles.split("|")} for name, roles in rows}
+
+
+def roles_in_document(text):
+    """The same out of the table in the architecture: a column for each role, empty where the message is refused."""
+    heading, table = None, {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if cells[0] == "message":
+            heading = cells[1:]
+        elif heading and not line.startswith("|"):
+            break
+        elif heading:
+            for name in re.findall(r"`(\w+)`", cells[0]):
+                table[name] = {role for role, cell in zip(heading, cells[1:]) if cell}
+    return table
+
+
+def check_roles(findings):
+    code, document = roles_in_code(read(ROOT / ROLES)), roles_in_document(read(ROOT / ARCHITECTURE))
+    for name in sorted(code.keys() | document.keys()):
+        if code.get(name) != document.get(name):
+            findings.add(ARCHITECTURE, 1, f"who may send {name}: {document.get(name)} here, {code.get(name)} in {ROLES}")
+
+
 def main():
     findings = Findings()
     check_links(findings)
+    check_roles(findings)
     folder = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("MAILSTEAD_BIN", "")
     program = Path(folder, "mailstead")
     if folder and program.exists():

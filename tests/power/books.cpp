@@ -169,7 +169,7 @@ void Books::check_queue(const std::filesystem::path& root, Figures& figures, con
     std::map<std::string, int> there;
     const auto reader = queue::QueueReader::open(root);
     if (reader) {
-        const auto damaged = reader->for_each([&](const queue::QueueEntry& entry) {
+        const auto damaged = (*reader)->for_each([&](const queue::QueueEntry& entry) {
             const std::string& token = entry.trace_id;
             if (!there.emplace(token, static_cast<int>(entry.recipients.at(0).progress.attempts)).second)
                 figures.found(&Figures::doubled, "queue: " + token + " twice" + when);

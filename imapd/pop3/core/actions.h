@@ -87,6 +87,8 @@ enum class Trouble : std::uint8_t {
     in_use,     // too many sessions of this account
     temporary,  // deliver or the store is away
     permanent,  // damaged
+    in_repair,  // damaged, and being made anew
+    lost,       // the file of the message
 };
 struct MaildropFacts {
     std::uint32_t messages = 0;

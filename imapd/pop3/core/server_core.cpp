@@ -127,6 +127,13 @@ Action ServerCore::trouble(Trouble what) {
         case Trouble::permanent:
             say("-ERR", "[SYS/PERM] The mailbox is damaged");
             break;
+        case Trouble::in_repair:
+            say("-ERR",
+                "[SYS/TEMP] Your mailbox is being repaired. Nothing is lost; please try again in a minute");
+            break;
+        case Trouble::lost:
+            say("-ERR", "[SYS/PERM] The text of this message is lost on the server");
+            break;
         case Trouble::temporary:
             say("-ERR", "[SYS/TEMP] Not possible now, try again later");
             break;

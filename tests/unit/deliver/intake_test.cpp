@@ -89,7 +89,7 @@ TEST_F(DeliverIntake, AFullDiskIsALaterAndLeavesNothing) {
     const auto answer =
         world_.deliver(message_to({local(alice_, "alice@example.org"), remote("c@remote.test")}), mail("no"));
     EXPECT_EQ(answer.outcome, Outcome::transient);
-    EXPECT_EQ(answer.text, "4.3.1 the disk is full");
+    EXPECT_EQ(answer.text, "4.3.1 The disk is full");
     expect_nothing_kept();
 }
 
@@ -109,7 +109,7 @@ TEST_F(DeliverIntake, AFullQueueRefusesTheMailboxesHereAsWell) {
     const auto answer =
         world_.deliver(message_to({local(alice_, "alice@example.org"), remote("c@remote.test")}), mail("2"));
     EXPECT_EQ(answer.outcome, Outcome::transient);
-    EXPECT_EQ(answer.text, "4.3.1 the outbound queue is full");
+    EXPECT_EQ(answer.text, "4.3.1 The outbound queue is full");
     EXPECT_EQ(world_.mail_of(alice_), Strings{});
     EXPECT_EQ(world_.queued().size(), 1u);
     EXPECT_EQ(world_.stages("k3v9"), "");

@@ -63,7 +63,7 @@ void World::open_engine(std::uint64_t reserved_space) {
     touch.parts.push_back(ledger::part({}));
     touch.parts.push_back(part(store::NoteShare{}));
     engine_->submit_and_wait(std::move(touch));
-    queue_reader_.emplace(queue::QueueReader::open(root()).value());
+    queue_reader_.emplace(root());
     shares_.emplace(root());
     make_intake({});
 }
@@ -77,7 +77,7 @@ void World::make_intake(const QueueLimits& limits) {
     quotas_.emplace(*directory, *reader_);
     reporter_.emplace(ReporterParts{root(), "mx.example.org", directory.get(), deposit, limits});
     removals_.emplace(Removals::Parts{&*engine_, &*reader_, directory.get(), recorder_.get(), root()});
-    housekeeper_.emplace(root(), *engine_, *reader_);
+    housekeeper_.emplace(root(), *engine_, *reader_, HousekeeperOptions{});
     backup_.emplace(
         BackupHold::Parts{&*engine_, directory.get(), recorder_.get(), &*housekeeper_, &*removals_});
     IntakeParts parts;

@@ -78,8 +78,13 @@ std::vector<std::pair<std::string, std::string>> samples() {
         {"queue recipient",
          QueueCommand{QueueCommand::Op::remove, QueueCommand::ToRecipient{"a@example.org"}}.encode()},
         {"queued", QueueAnswer{3, ""}.encode()},
-        {"status", StatusAnswer{{{"queue", 3}, {"accepted", 1'000'000}}}.encode()},
+        {"status", StatusAnswer{{{"queue", 3}, {"accepted", 1'000'000}}, {}}.encode()},
         {"gone", AccountGone{AccountId(6)}.encode()},
+        {"damage", DamageReport{AccountId(6), DamageReport::Kind::body, "INBOX, UID 7"}.encode()},
+        {"repairs",
+         StatusAnswer{{{"queue", 3}},
+                      {{"account/7", "a@example.org", "cut short", Time(Seconds(5)), 37, 2, "no room"}}}
+             .encode()},
     };
 }
 
@@ -103,6 +108,8 @@ std::string there_and_back(const std::string& name, std::string_view bytes) {
     if (name == "queued") return again(QueueAnswer::decode(bytes));
     if (name == "status") return again(StatusAnswer::decode(bytes));
     if (name == "gone") return again(AccountGone::decode(bytes));
+    if (name == "damage") return again(DamageReport::decode(bytes));
+    if (name == "repairs") return again(StatusAnswer::decode(bytes));
     ADD_FAILURE() << "no decoder for " << name;
     return {};
 }

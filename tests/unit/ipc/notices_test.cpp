@@ -73,6 +73,39 @@ TEST_F(Notices, AGapIsReported) {
     EXPECT_FALSE(take().lost);
 }
 
+TEST_F(Notices, WhenTheLastOneIsLostTheReceiverHearsOfItAsSoonAsItHasRoom) {
+    bind();
+    const std::vector<ChangeNotice> one{notice(7, {1}, 1)};
+    bool all_sent = true;
+    for (int i = 0; i < 100'000 && all_sent; ++i) all_sent = sender.send(one);
+    ASSERT_FALSE(all_sent) << "the receiver's buffer never filled up";
+    // All that has room; then comes what the sender sends by itself.
+    bool lost = take().lost;
+    if (!lost) lost = take().lost;
+    EXPECT_TRUE(lost);
+}
+
+TEST_F(Notices, ASenderStartedAnewMakesTheReceiverLookEverywhere) {
+    bind();
+    const std::vector<ChangeNotice> one{notice(7, {1}, 1)};
+    EXPECT_TRUE(sender.send(one));
+    EXPECT_FALSE(take().lost);
+    NoticeSender next(path);
+    EXPECT_TRUE(next.send_started());
+    EXPECT_TRUE(take().lost);
+}
+
+TEST_F(Notices, ThatAnIndexWasReplacedSurvivesMerging) {
+    bind();
+    ChangeNotice replaced = notice(7, {}, 3);
+    replaced.index = ChangeNotice::Index::replaced;
+    const std::vector<ChangeNotice> both{replaced, notice(7, {1}, 4)};
+    EXPECT_TRUE(sender.send(both));
+    const Received received = take();
+    ASSERT_EQ(received.notices.size(), 1u);
+    EXPECT_EQ(received.notices.front().index, ChangeNotice::Index::replaced);
+}
+
 TEST_F(Notices, ABurstLargerThanADatagramArrivesWhole) {
     bind();
     std::vector<ChangeNotice> many;

@@ -35,7 +35,7 @@ TEST(Roles, ADaemonThatTalksToStrangersMayDoItsOwnJobAlone) {
     for (const MessageType wanted : {auth_step, auth_cancel, apply_change, ledger_line})
         EXPECT_TRUE(imapd.contains(wanted)) << to_string(wanted);
     for (const MessageType forbidden : {account_gone, queue_command, status_question, hold_command,
-                                        account_changed, who_question, kick_command}) {
+                                        account_changed, who_question, kick_command, undelete_messages}) {
         EXPECT_FALSE(smtpd.contains(forbidden)) << to_string(forbidden);
         EXPECT_FALSE(imapd.contains(forbidden)) << to_string(forbidden);
     }
@@ -53,7 +53,7 @@ TEST(Roles, EveryRequestHasARow) {
         MessageType::change_answer,  MessageType::quota_answer,   MessageType::queue_answer,
         MessageType::status_answer,  MessageType::hold_answer,    MessageType::done,
         MessageType::refused,        MessageType::session_orders, MessageType::session_verdicts,
-        MessageType::sessions_ended, MessageType::who_answer};
+        MessageType::sessions_ended, MessageType::who_answer,     MessageType::undelete_answer};
     for (int number = 0; number < 256; ++number) {
         const auto type = static_cast<MessageType>(number);
         const bool somebody = std::ranges::any_of(kRoles, [&](Role role) { return may_send(role, type); });

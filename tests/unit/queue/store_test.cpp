@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <fstream>
+#include <future>
 #include <optional>
 #include <sstream>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "common/queue/change.h"
 #include "common/queue/participant.h"
 #include "common/queue/reader.h"
+#include "common/queue/sidecar.h"
 #include "tests/unit/kv/temporary_folder.h"
 
 namespace mailstead::queue {
@@ -91,7 +93,7 @@ protected:
         const auto result = submit(Control{op, std::move(selector), time});
         return result ? decode_number(*result).value() : 999;
     }
-    QueueReader reader() const { return QueueReader::open(root()).value(); }
+    QueueReader reader() const { return QueueReader(root()); }
     std::optional<QueueEntry> find(QueueId id) const { return reader().find(id).value(); }
     bool file_is_there(QueueId id) const { return std::filesystem::exists(root() / spool_path(id)); }
     std::string file_of(QueueId id) const {
@@ -106,6 +108,30 @@ protected:
     QueueParticipant participant_;
     std::optional<commit::Engine> engine_;
 };
+
+TEST_F(QueueStore, WhatOutlivesACheckpointHasASidecarAndWhatIsGoneHasNone) {
+    const QueueId stays = enqueue({"a@one.test"});
+    const QueueId goes = enqueue({"b@two.test"});
+    EXPECT_FALSE(has_sidecar(root(), stays)) << "nothing is written for a message that may be gone at once";
+    const auto checkpoint = [&] {
+        std::promise<void> done;
+        engine_->checkpoint([&](const Result<void>&) { done.set_value(); });
+        done.get_future().wait();
+    };
+    checkpoint();
+    EXPECT_TRUE(has_sidecar(root(), goes));
+    ASSERT_TRUE(submit(Record{goes, {{0, at(RecipientState::delivered)}}}));
+    ASSERT_TRUE(submit(Record{stays, {{0, at(RecipientState::waiting)}}}));
+    const QueueId brief = enqueue({"c@three.test"});
+    ASSERT_TRUE(submit(Record{brief, {{0, at(RecipientState::delivered)}}}));
+    checkpoint();
+    EXPECT_FALSE(has_sidecar(root(), goes));
+    EXPECT_FALSE(has_sidecar(root(), brief));
+    const auto kept = read_sidecar(root(), stays);
+    ASSERT_TRUE(kept) << kept.error().what;
+    EXPECT_EQ(kept->recipients.at(0).progress.attempts, 1u);
+    EXPECT_EQ(read_next_id(root()), QueueId(brief.value + 1));
+}
 
 TEST_F(QueueStore, KeepsAMessageWithItsFileUnderANumberOfItsOwn) {
     const QueueId first = enqueue({"a@one.test"}, "one\n");

@@ -164,6 +164,9 @@ TEST_F(Pop3Core, TroubleHasItsResponseCode_Rfc3206) {
     const std::pair<Trouble, std::string> cases[] = {
         {Trouble::in_use, "-ERR [IN-USE] Too many sessions of this account\r\n"},
         {Trouble::temporary, "-ERR [SYS/TEMP] Not possible now, try again later\r\n"},
+        {Trouble::in_repair,
+         "-ERR [SYS/TEMP] Your mailbox is being repaired. Nothing is lost; please try again in a minute\r\n"},
+        {Trouble::lost, "-ERR [SYS/PERM] The text of this message is lost on the server\r\n"},
         {Trouble::permanent, "-ERR [SYS/PERM] The mailbox is damaged\r\n"}};
     for (const auto& [trouble, answer] : cases) {
         world.trouble = trouble;
