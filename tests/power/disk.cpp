@@ -150,7 +150,16 @@ void Disk::sync_file(int fd) {
         const fs::path parent = fs::path(path).parent_path();
         return parent == (name == "." ? fs::path() : fs::path(name));
     };
-    std::erase_if(durable_.files, [&](const auto& each) { return is_in(each.first); });
+    // A rename is one step: where the old name is known to be gone, so is the new one to be there.
+    std::set<Node> renamed;
+    for (const auto& [path, node] : durable_.files) {
+        if (is_in(path) && !now.files.contains(path)) renamed.insert(node);
+    }
+    for (const auto& [path, node] : now.files) {
+        if (renamed.contains(node)) durable_.files[path] = node;
+    }
+    std::erase_if(durable_.files,
+                  [&](const auto& each) { return is_in(each.first) && !now.files.contains(each.first); });
     std::copy_if(now.files.begin(), now.files.end(), std::inserter(durable_.files, durable_.files.end()),
                  [&](const auto& each) { return is_in(each.first); });
     std::erase_if(durable_.folders, [&](const auto& each) { return is_in(each.first); });
