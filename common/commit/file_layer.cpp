@@ -164,6 +164,12 @@ int make_directories(FileLayer& files, const std::filesystem::path& path) {
     return again == EEXIST ? 0 : again;
 }
 
+int flush_folder(FileLayer& files, const std::filesystem::path& folder) {
+    FileDescriptor opened;
+    const int rc = files.open(folder, O_RDONLY | O_DIRECTORY, 0, opened);
+    return rc != 0 ? rc : files.flush(opened.get());
+}
+
 std::string errno_text(int code) {
     return std::system_category().message(code);
 }

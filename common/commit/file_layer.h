@@ -53,6 +53,9 @@ public:
 // mkdir -p with mode 0750: what lies at the top of the data folder decides who gets in.
 int make_directories(FileLayer& files, const std::filesystem::path& path);
 
+// The names in a folder, made durable. 0 or errno.
+int flush_folder(FileLayer& files, const std::filesystem::path& folder);
+
 std::string errno_text(int code);
 
 }  // namespace mailstead::commit

@@ -1,12 +1,11 @@
 #include "common/queue/rebuild.h"
 
-#include <fcntl.h>
 #include <system_error>
 #include <unistd.h>
 #include <vector>
 
 #include "common/base/bytes.h"
-#include "common/base/file_descriptor.h"
+#include "common/commit/file_layer.h"
 #include "common/kv/env.h"
 #include "common/kv/keys.h"
 #include "common/queue/change.h"
@@ -77,8 +76,8 @@ Result<RebuildReport> rebuild_queue(const std::filesystem::path& data_dir, Time 
     TRY_VOID(move(fresh / "data.mdb", queue / "data.mdb"));
     std::filesystem::remove_all(fresh, error);
     // The engine lets go of what it is owed once it has this one.
-    const FileDescriptor folder(::open(queue.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder || ::fsync(folder.get()) != 0) return transient_error("cannot sync " + queue.string());
+    if (const int rc = commit::flush_folder(commit::FileLayer::real(), queue))
+        return transient_error("cannot sync " + queue.string() + ": " + commit::errno_text(rc));
     return report;
 }
 

@@ -1,15 +1,13 @@
 #include "deliver/repair/repairer.h"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <future>
 #include <set>
 #include <sys/resource.h>
 #include <system_error>
-#include <unistd.h>
 
-#include "common/base/file_descriptor.h"
 #include "common/base/text.h"
+#include "common/commit/file_layer.h"
 #include "common/kv/env.h"
 #include "common/kv/kept_copy.h"
 #include "common/queue/change.h"
@@ -50,8 +48,8 @@ std::vector<AccountId> accounts_below(const std::filesystem::path& data_dir) {
 }
 
 Result<void> sync_folder(const std::filesystem::path& folder) {
-    const FileDescriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!open || ::fsync(open.get()) != 0) return transient_error("cannot sync " + folder.string());
+    if (const int rc = commit::flush_folder(commit::FileLayer::real(), folder))
+        return transient_error("cannot sync " + folder.string() + ": " + commit::errno_text(rc));
     return {};
 }
 

@@ -150,7 +150,8 @@ class Documents(unittest.TestCase):
     def test_who_may_send_what_is_read_from_code_and_document(self):
         code = documents.roles_in_code("{MessageType::ask, kSmtpd | kAdmin}, {MessageType::tell,\n kImapd},")
         self.assertEqual(code, {"ask": {"smtpd", "admin"}, "tell": {"imapd"}})
-        text = "| message | smtpd | imapd | admin |\n| --- | --- | --- | --- |\n| `ask` | yes | | for it |\n| `tell` | | yes | |\n"
+        text = ("| message | smtpd | imapd | admin |\n| --- | --- | --- | --- |\n"
+                "| `ask` | yes | | for it |\n| `tell` | | yes | |\n")
         self.assertEqual(documents.roles_in_document(text), code)
 
     def test_words_of_a_man_page(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The manual knows every key of `mailstead config describe` and every subcommand of `--help`; the table of roles is that of the code; and links lead
-somewhere.
+"""The manual knows every key of `mailstead config describe` and every subcommand of `--help`; the table of roles is that
+of the code; and links lead somewhere.
 
 documents.py [FOLDER]     the programs lie in FOLDER or in $MAILSTEAD_BIN; without them links alone are checked
 """

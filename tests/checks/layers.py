@@ -89,9 +89,9 @@ WRAPPERS = ("common/net/", "common/kv/")
 # (a call, the files that may hold it, why)
 CALLS = [
     (re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range)\("),
-     ("common/commit/file_layer", "common/kv/env.cpp", "common/backup/", "admin/"),
-     # (kv/env.cpp: the folder of an environment, once, when it is made; backup: copies on other disks; admin: configuration and
-     # keys, while it sets up)
+     ("common/commit/file_layer", "common/kv/", "common/backup/", "admin/"),
+     # (kv: the folder of an environment when it is made, and files put in place of others; backup: copies on other
+     # disks; admin: configuration and keys, while it sets up)
      "what is made durable goes through FileLayer, so that tests can lose it"),
     # (admin: one command, one coroutine, and the process ends with it)
     (re.compile(r"\bco_spawn\("), ("common/net/task_group.cpp", "admin/"), "every coroutine belongs to a TaskGroup"),
