@@ -73,10 +73,7 @@ Error failure(std::string_view doing, const std::filesystem::path& path, int cod
 }
 
 Result<void> sync_folder(FileLayer& files, const std::filesystem::path& directory) {
-    FileDescriptor folder;
-    int rc = files.open(directory, O_RDONLY | O_DIRECTORY, 0, folder);
-    if (rc == 0) rc = files.flush(folder.get());
-    if (rc != 0) return failure("sync", directory, rc);
+    if (const int rc = flush_folder(files, directory)) return failure("sync", directory, rc);
     return {};
 }
 

@@ -140,11 +140,8 @@ Result<void> Journal::create_control() {
     control_.clean = true;
     TRY_VOID(write_control());
     TRY_VOID(write_control());  // both copies
-    FileDescriptor folder;
-    if (const int rc = files_.open(options_.directory, O_RDONLY | O_DIRECTORY, 0, folder)) {
-        return failure("open", options_.directory, rc);
-    }
-    if (const int rc = files_.flush(folder.get())) return failure("sync", options_.directory, rc);
+    if (const int rc = flush_folder(files_, options_.directory))
+        return failure("sync", options_.directory, rc);
     return {};
 }
 
@@ -264,11 +261,9 @@ Result<Journal::Segment> Journal::make_segment(std::size_t index) const {
             return failure("write", unfinished, rc);
         }
     }
-    FileDescriptor folder;
     int rc = files_.flush(writer.get());
     if (rc == 0) rc = files_.rename(unfinished, segment.path);
-    if (rc == 0) rc = files_.open(options_.directory, O_RDONLY | O_DIRECTORY, 0, folder);
-    if (rc == 0) rc = files_.flush(folder.get());
+    if (rc == 0) rc = flush_folder(files_, options_.directory);
     if (rc == 0) rc = open_for_writing(files_, segment.path, O_RDWR, segment.descriptor);
     if (rc != 0) return failure("create", segment.path, rc);
     return segment;

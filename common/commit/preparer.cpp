@@ -107,11 +107,9 @@ Result<void> Preparer::prepare(Waiting& waiting) {
     }
     waiting.files.clear();
     if (!staged) return {};
-    FileDescriptor folder;
     const auto path = options_.root / options_.staging;
-    int rc = files_.open(path, O_RDONLY | O_DIRECTORY, 0, folder);
-    if (rc == 0) rc = files_.flush(folder.get());
-    if (rc != 0) return transient_error("cannot sync " + path.string() + ": " + errno_text(rc));
+    if (const int rc = flush_folder(files_, path))
+        return transient_error("cannot sync " + path.string() + ": " + errno_text(rc));
     return {};
 }
 
