@@ -138,7 +138,6 @@ Result<void> Recovery::apply(Touched& touched) {
         TRY(done, replay(*holding, record, options));
         report_.changes_applied += done.applied;
         report_.changes_skipped += done.passed_over;
-        if (record.names_links) continue;
         for (auto& [part, steps] : done.steps) derived_[part] = std::move(steps);
     }
     return {};
@@ -183,8 +182,9 @@ Recovery::Touched* Recovery::owner_of(std::size_t frame, const RecordedPart& par
     return has_steps ? &touched : nullptr;
 }
 
-const std::vector<FileStep>& Recovery::steps_of(const Record& record, const RecordedPart& part) const {
-    const auto derived = record.names_links ? derived_.end() : derived_.find(&part);
+const std::vector<FileStep>& Recovery::steps_of(const RecordedPart& part) const {
+    // A replay tells more than the first time did: what the follower had done to files by itself.
+    const auto derived = derived_.find(&part);
     return derived == derived_.end() ? part.steps : derived->second;
 }
 
@@ -204,7 +204,7 @@ Result<void> Recovery::redo_links(std::size_t frame) {
         for (const RecordedPart& part : transaction.parts) {
             Touched* const touched = owner_of(frame, part);
             if (touched == nullptr) continue;
-            for (const FileStep& step : steps_of(record, part)) {
+            for (const FileStep& step : steps_of(part)) {
                 if (step.kind == FileStep::Kind::remove) continue;
                 Result<void> done = redo_.redo(step, transaction);
                 while (!done && done.error().fault == Fault::disk_full && reserve_.release())
@@ -230,7 +230,7 @@ void Recovery::redo_after(std::size_t frame) {
     for (const RecordedTransaction& transaction : record.transactions) {
         for (const RecordedPart& part : transaction.parts) {
             if (owner_of(frame, part) == nullptr) continue;
-            const std::string left = run_after_steps(files_, options_.root, steps_of(record, part));
+            const std::string left = run_after_steps(files_, options_.root, steps_of(part));
             if (!left.empty()) log("recovery: files left behind:" + left);
         }
     }

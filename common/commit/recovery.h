@@ -94,7 +94,7 @@ private:
     void redo_after(std::size_t frame);
     // Whose files the part's steps are about; none: nobody's any more.
     Touched* owner_of(std::size_t frame, const RecordedPart& part);
-    const std::vector<FileStep>& steps_of(const Record& record, const RecordedPart& part) const;
+    const std::vector<FileStep>& steps_of(const RecordedPart& part) const;
     bool counts(const Touched& touched, std::size_t frame) const;
     Result<void> finish();
     void remove_staged();
@@ -113,7 +113,7 @@ private:
     bool accepted_ = false;  // damage, by the operator
     std::vector<Touched> touched_;
     std::map<std::string, std::size_t, std::less<>> by_key_;
-    std::map<const RecordedPart*, std::vector<FileStep>> derived_;  // of records that do not name all steps
+    std::map<const RecordedPart*, std::vector<FileStep>> derived_;  // as the replay gave them
     std::vector<SetAside> asides_;
 };
 
