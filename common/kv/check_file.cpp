@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kAttempts = 5;  // a writer may be at it between two looks
 constexpr unsigned kDeepest = 64;
+constexpr std::size_t kBlankHead = std::size_t{2} * 4096;  // where LMDB's meta pages are
 
 class DataFile {
 public:
@@ -124,6 +125,14 @@ private:
 
 }  // namespace
 
+bool is_blank(int data_file) {
+    std::string head(kBlankHead, '\0');
+    const ssize_t got = ::pread(data_file, head.data(), head.size(), 0);
+    return got >= 0 &&
+           std::string_view(head).substr(0, static_cast<std::size_t>(got)).find_first_not_of('\0') ==
+               std::string_view::npos;
+}
+
 Result<void> check_file(const std::filesystem::path& directory, bool must_exist) {
     return check_data_file(directory / "data.mdb", must_exist);
 }
@@ -140,7 +149,7 @@ Result<void> check_data_file(const std::filesystem::path& path, bool must_exist)
         }
         struct stat info {};
         if (::fstat(fd.get(), &info) != 0) return transient_error("cannot look at " + path.string());
-        if (info.st_size == 0 && !must_exist) return {};
+        if (!must_exist && is_blank(fd.get())) return {};
         const auto checked = DataFile(fd.get(), static_cast<std::uint64_t>(info.st_size)).check();
         if (checked) return {};
         why = checked.error();

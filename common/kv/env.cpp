@@ -125,6 +125,12 @@ Result<void> settle_files(int folder, const std::string& where) {
     return settle_file(folder, "data.mdb", status.st_gid, kDataMode, where);
 }
 
+// LMDB takes an empty file for a new one, and zeros for none of its own.
+void make_anew_if_blank(int folder) {
+    const FileDescriptor file(::openat(folder, "data.mdb", O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (file && is_blank(file.get())) (void)::ftruncate(file.get(), 0);
+}
+
 Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory,
                                              const EnvOptions& options) {
     // LMDB opens its files by name; through the descriptor nothing above them can become a link meanwhile.
@@ -138,6 +144,7 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
     }
     TRY_VOID(settle_files(folder.get(), directory.string()));
     TRY_VOID(check_file(directory, options.must_exist));
+    if (options.access != Access::reader && !options.must_exist) make_anew_if_blank(folder.get());
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
     state->access = options.access;

@@ -42,6 +42,10 @@ struct FileIdentity {
     static FileIdentity of(int fd);
 };
 
+// Whether a data file is empty or begins with zeros: a power cut caught it while it was made, before anything
+// in it was promised.
+bool is_blank(int data_file);
+
 struct EnvState {
     ~EnvState();
 

@@ -163,9 +163,9 @@ net::Task<Result<ipc::AuthAnswer>> TestLogin::step(ipc::AuthStep step) {
     if (!step.has_initial && step.conversation == 0) {
         answer.outcome = ipc::AuthChallenge{Secret(), 1};
     } else if (step.mechanism == "PLAIN" && bytes.ends_with(std::string_view("\0joe\0secret", 11))) {
-        answer.outcome = ipc::AuthSuccess{store::kAccount, "joe@example.org", Secret()};
+        answer.outcome = ipc::AuthSuccess{store::kAccount, "joe@example.org", Secret(), {}, 0};
     } else if (step.mechanism == "SCRAM-SHA-256" && bytes == "client") {
-        answer.outcome = ipc::AuthSuccess{store::kAccount, "joe@example.org", Secret("v=proof")};
+        answer.outcome = ipc::AuthSuccess{store::kAccount, "joe@example.org", Secret("v=proof"), {}, 0};
     } else if (step.mechanism == "PLAIN" && bytes.find('\0') == std::string_view::npos) {
         answer.outcome = ipc::AuthFailure{"malformed", ipc::AuthFailure::Kind::malformed};
     } else if (step.mechanism == "PLAIN" && bytes.front() != '\0') {
