@@ -149,7 +149,7 @@ Result<void> check_data_file(const std::filesystem::path& path, bool must_exist)
         }
         struct stat info {};
         if (::fstat(fd.get(), &info) != 0) return transient_error("cannot look at " + path.string());
-        if (!must_exist && is_blank(fd.get())) return {};
+        if (info.st_size == 0 && !must_exist) return {};
         const auto checked = DataFile(fd.get(), static_cast<std::uint64_t>(info.st_size)).check();
         if (checked) return {};
         why = checked.error();

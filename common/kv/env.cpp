@@ -143,8 +143,8 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
         return lmdb_error(code, ("open " + directory.string()).c_str());
     }
     TRY_VOID(settle_files(folder.get(), directory.string()));
+    if (options.blank_is_new && options.access != Access::reader) make_anew_if_blank(folder.get());
     TRY_VOID(check_file(directory, options.must_exist));
-    if (options.access != Access::reader && !options.must_exist) make_anew_if_blank(folder.get());
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
     state->access = options.access;

@@ -44,6 +44,9 @@ struct EnvOptions {
     unsigned max_databases = 24;
     unsigned max_readers = 512;
     bool must_exist = false;  // a missing or empty data file is damage, not the first use
+    // For a writer: one that begins with zeros is the first use as well. A power cut leaves that of a file which
+    // was just made.
+    bool blank_is_new = false;
 };
 
 // A named database inside an environment; valid as long as its Env.
