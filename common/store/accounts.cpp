@@ -119,7 +119,7 @@ Result<commit::EnvironmentPlace> Accounts::locate(std::string_view name) {
     place.directory = maildir::index_path(*id);
     place.options = index_options(kv::Access::engine_writer);
     place.must_exist = !root_.empty() && lost_index(root_, *id);
-    place.options.blank_is_new = !place.must_exist;
+    place.options.blank_is_new = !root_.empty() && !had_index(root_, *id);
     return place;
 }
 
