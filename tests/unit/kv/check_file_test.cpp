@@ -57,6 +57,17 @@ protected:
     TemporaryFolder folder_;
 };
 
+TEST_F(KvCheckFile, ABlankFileIsANewEnvironmentOnlyForWhomSaysSo) {
+    const std::string blank(std::filesystem::file_size(data()), '\0');
+    write_file(data(), blank);
+    EXPECT_EQ(Env::open(folder_.path(), engine_writer()).error().fault, Fault::damaged);
+    EnvOptions options = engine_writer();
+    options.blank_is_new = true;
+    auto env = *Env::open(folder_.path(), options);
+    fill(*env, *env->open_database("things"), 0, 10);
+    EXPECT_EQ(*(*env->read()).count(*env->open_database("things")), 10);
+}
+
 TEST_F(KvCheckFile, AWholeFilePassesAndEveryKindOfDamageIsNamed) {
     EXPECT_TRUE(check_file(folder_.path(), true));
     const std::string whole = read_file(data());
