@@ -103,8 +103,10 @@ Result<void> settle_file(int folder, const char* name, gid_t group, mode_t mode,
         return transient_error(where + '/' + name + ": " + std::system_category().message(errno));
     if (!S_ISREG(status.st_mode)) return permanent_error(where + '/' + name + " is no file");
     if (status.st_uid != ::geteuid()) return {};
-    if (status.st_gid != group)
-        (void)::fchownat(file.get(), "", static_cast<uid_t>(-1), group, AT_EMPTY_PATH);
+    // Not in that group: then the file is for its owner alone, as before.
+    [[maybe_unused]] const int given =
+        status.st_gid == group ? 0
+                               : ::fchownat(file.get(), "", static_cast<uid_t>(-1), group, AT_EMPTY_PATH);
     if ((status.st_mode & kModeBits) != mode) (void)::chmod(through_proc(file).c_str(), mode);
     return {};
 }
@@ -126,9 +128,10 @@ Result<void> settle_files(int folder, const std::string& where) {
 }
 
 // LMDB takes an empty file for a new one, and zeros for none of its own.
-void make_anew_if_blank(int folder) {
+Result<void> make_anew_if_blank(int folder, const std::string& where) {
     const FileDescriptor file(::openat(folder, "data.mdb", O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-    if (file && is_blank(file.get())) (void)::ftruncate(file.get(), 0);
+    if (!file || !is_blank(file.get()) || ::ftruncate(file.get(), 0) == 0) return {};
+    return transient_error("cannot empty " + where + "/data.mdb: " + std::system_category().message(errno));
 }
 
 Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& directory,
@@ -143,7 +146,8 @@ Result<std::shared_ptr<EnvState>> open_state(const std::filesystem::path& direct
         return lmdb_error(code, ("open " + directory.string()).c_str());
     }
     TRY_VOID(settle_files(folder.get(), directory.string()));
-    if (options.blank_is_new && options.access != Access::reader) make_anew_if_blank(folder.get());
+    if (options.blank_is_new && options.access != Access::reader)
+        TRY_VOID(make_anew_if_blank(folder.get(), directory.string()));
     TRY_VOID(check_file(directory, options.must_exist));
     auto state = std::make_unique<EnvState>();
     state->directory = directory;
