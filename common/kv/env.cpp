@@ -105,8 +105,7 @@ Result<void> settle_file(int folder, const char* name, gid_t group, mode_t mode,
     if (status.st_uid != ::geteuid()) return {};
     // Not in that group: then the file is for its owner alone, as before.
     [[maybe_unused]] const int given =
-        status.st_gid == group ? 0
-                               : ::fchownat(file.get(), "", static_cast<uid_t>(-1), group, AT_EMPTY_PATH);
+        status.st_gid == group ? 0 : ::fchownat(file.get(), "", static_cast<uid_t>(-1), group, AT_EMPTY_PATH);
     if ((status.st_mode & kModeBits) != mode) (void)::chmod(through_proc(file).c_str(), mode);
     return {};
 }

@@ -7,8 +7,8 @@
 #include "common/store/applier.h"
 #include "common/store/index_check.h"
 #include "common/store/maildir.h"
-#include "common/store/rebuild.h"
 #include "common/store/owed_changes.h"
+#include "common/store/rebuild.h"
 #include "common/store/records.h"
 
 namespace mailstead::store {
