@@ -31,8 +31,8 @@ struct Walked {
 
 class Verifier {
 public:
-    Verifier(const std::filesystem::path& root, Reader& reader, AccountId account, const VerifyOptions& options,
-             const VerifyProgress& progress)
+    Verifier(const std::filesystem::path& root, Reader& reader, AccountId account,
+             const VerifyOptions& options, const VerifyProgress& progress)
         : root_(root), reader_(reader), account_(account), options_(options), progress_(progress) {}
 
     VerifyReport run() {
@@ -49,7 +49,8 @@ private:
                           Walked& walked);
     Outcome<void> check_account(const Snapshot& snapshot);
     Outcome<void> check_files(const MailboxInfo& mailbox);
-    void check_names(const MailboxInfo& mailbox, const std::string& folder, std::unordered_map<std::uint32_t, std::uint64_t>& named);
+    void check_names(const MailboxInfo& mailbox, const std::string& folder,
+                     std::unordered_map<std::uint32_t, std::uint64_t>& named);
     void check_leftover(const MailboxInfo& mailbox, const std::string& folder, Uid uid, MessageId message);
     void check_sidecar(const std::vector<MailboxInfo>& mailboxes);
     void found(Finding finding);
@@ -65,7 +66,8 @@ private:
     bool is_stopped_ = false;
     std::uint64_t done_ = 0;
     std::uint64_t total_ = 0;
-    std::unordered_map<std::uint64_t, std::uint32_t> shared_;  // messages of several mailboxes: how many have it
+    std::unordered_map<std::uint64_t, std::uint32_t>
+        shared_;  // messages of several mailboxes: how many have it
     std::uint64_t alone_ = 0;
     std::uint64_t octets_ = 0;
     std::uint64_t entries_ = 0;
@@ -121,8 +123,8 @@ Outcome<void> Verifier::check_index_alone(const Snapshot& snapshot) {
     return {};
 }
 
-Outcome<void> Verifier::look_at(const Snapshot& snapshot, const MailboxRecord& box, const MessageInfo& message,
-                                Walked& walked) {
+Outcome<void> Verifier::look_at(const Snapshot& snapshot, const MailboxRecord& box,
+                                const MessageInfo& message, Walked& walked) {
     const Snapshot::State& state = snapshot.state();
     const auto complain = [&](Kind kind, Repair repair, const char* what) {
         found({kind, repair, box.name, message.uid, what});
@@ -135,7 +137,8 @@ Outcome<void> Verifier::look_at(const Snapshot& snapshot, const MailboxRecord& b
         walked.deleted.add(message.uid);
         walked.deleted_octets += message.size;
     }
-    if (message.uid.value >= box.uidnext) complain(Kind::wrong_count, Repair::rebuild, "the UID is above UIDNEXT");
+    if (message.uid.value >= box.uidnext)
+        complain(Kind::wrong_count, Repair::rebuild, "the UID is above UIDNEXT");
     const auto changed = walked.changes.find(message.modseq.value);
     if (changed == walked.changes.end() || !changed->second.contains(message.uid))
         complain(Kind::wrong_ranges, Repair::rebuild, "the message is not listed under its mod-sequence");
@@ -183,7 +186,11 @@ Outcome<void> Verifier::check_mailbox(const Snapshot& snapshot, std::uint32_t id
     const auto compare = [&](const char* what, kv::Database database, const UidSet& right) -> Outcome<void> {
         TRY(kept, state.ranges(database, MailboxId(id)));
         if (kept != right)
-            found({Kind::wrong_ranges, Repair::rebuild, box.name, {}, std::string("the set of ") + what + " is wrong"});
+            found({Kind::wrong_ranges,
+                   Repair::rebuild,
+                   box.name,
+                   {},
+                   std::string("the set of ") + what + " is wrong"});
         return {};
     };
     TRY_VOID(compare("messages", state.index->db.runs, walked.all));
@@ -192,7 +199,11 @@ Outcome<void> Verifier::check_mailbox(const Snapshot& snapshot, std::uint32_t id
     if (box.messages != walked.all.count() || box.unseen != walked.unseen.count() ||
         box.deleted != walked.deleted.count() || box.octets != walked.octets ||
         box.deleted_octets != walked.deleted_octets) {
-        found({Kind::wrong_count, Repair::rebuild, box.name, {}, "the mailbox counts other messages than it has"});
+        found({Kind::wrong_count,
+               Repair::rebuild,
+               box.name,
+               {},
+               "the mailbox counts other messages than it has"});
     }
     if (!box.is_gone) entries_ += walked.all.count();
     return {};
@@ -206,7 +217,11 @@ Outcome<void> Verifier::check_account(const Snapshot& snapshot) {
     for (const auto& [message, count] : shared_) {
         TRY(value, state.txn.get(state.index->db.references, key::number(message)));
         if (value && decode_u32(*value) != count) {
-            found({Kind::wrong_count, Repair::rebuild, {}, {}, "a message is counted in other mailboxes than have it"});
+            found({Kind::wrong_count,
+                   Repair::rebuild,
+                   {},
+                   {},
+                   "a message is counted in other mailboxes than have it"});
             break;
         }
     }
@@ -241,7 +256,8 @@ void Verifier::check_names(const MailboxInfo& mailbox, const std::string& folder
 }
 
 // A file that the snapshot did not know may have come since, or be about to go.
-void Verifier::check_leftover(const MailboxInfo& mailbox, const std::string& folder, Uid uid, MessageId message) {
+void Verifier::check_leftover(const MailboxInfo& mailbox, const std::string& folder, Uid uid,
+                              MessageId message) {
     auto opened = reader_.open(account_);
     if (!opened) return;
     const auto now = opened->snapshot();
@@ -250,8 +266,8 @@ void Verifier::check_leftover(const MailboxInfo& mailbox, const std::string& fol
     if (!tasks || *tasks != 0) return;
     const auto there = now->message(mailbox.id, uid);
     if (!there || (*there && (*there)->message == message)) return;
-    const std::string base = ".A" + std::to_string(account_.value) + "B" + std::to_string(mailbox.id.value) + "U" +
-                             std::to_string(uid.value) + "M" + std::to_string(message.value) + ".";
+    const std::string base = ".A" + std::to_string(account_.value) + "B" + std::to_string(mailbox.id.value) +
+                             "U" + std::to_string(uid.value) + "M" + std::to_string(message.value) + ".";
     bool is_left = false;
     for (const char* name : {"/cur", "/new"}) {
         maildir::list_directory((root_ / maildir::folder_path(account_, folder)).string() + name,
@@ -261,7 +277,8 @@ void Verifier::check_leftover(const MailboxInfo& mailbox, const std::string& fol
                                 });
     }
     if (is_left)
-        found({Kind::file_without_entry, Repair::adopt, mailbox.name.utf8(), uid, "a file that no message has"});
+        found({Kind::file_without_entry, Repair::adopt, mailbox.name.utf8(), uid,
+               "a file that no message has"});
 }
 
 Outcome<void> Verifier::check_files(const MailboxInfo& mailbox) {
@@ -292,7 +309,8 @@ Outcome<void> Verifier::check_files(const MailboxInfo& mailbox) {
         TRY(snapshot, opened.snapshot());
         const auto file = snapshot.open_message(mailbox.id, message);
         if (!file && file.error().fault == Fault::damaged)
-            found({Kind::missing_body, Repair::from_backup, mailbox.name.utf8(), message.uid, file.error().what});
+            found({Kind::missing_body, Repair::from_backup, mailbox.name.utf8(), message.uid,
+                   file.error().what});
     }
     for (const auto& [uid, message] : named) check_leftover(mailbox, folder, Uid(uid), MessageId(message));
     return {};
@@ -366,8 +384,8 @@ VerifyReport verify_account(const std::filesystem::path& root, Reader& reader, A
     return Verifier(root, reader, account, options, progress).run();
 }
 
-VerifyReport verify_account(const std::filesystem::path& root, AccountId account, const VerifyOptions& options,
-                            const VerifyProgress& progress) {
+VerifyReport verify_account(const std::filesystem::path& root, AccountId account,
+                            const VerifyOptions& options, const VerifyProgress& progress) {
     ReaderOptions reading;
     reading.root = root;
     Reader reader(reading);
