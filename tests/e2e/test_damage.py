@@ -124,7 +124,9 @@ def fill(stack, user):
 
 
 def repairs(stack):
-    return stack.json("status")["deliver"]["repairs"]
+    """What is under repair; a deliver that is being started anew counts as that."""
+    deliver = json.loads(stack.cli("status", "--format", "json", check=False).out)["deliver"]
+    return deliver["repairs"] if deliver["running"] else ["deliver"]
 
 
 def number_of(stack, user):
