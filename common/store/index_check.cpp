@@ -42,8 +42,9 @@ Outcome<Sums> sum_mailboxes(const kv::ReadTransaction& transaction, const Databa
 
 bool lost_index(const std::filesystem::path& root, AccountId account) {
     struct stat status {};
-    return ::stat((root / maildir::index_path(account) / "data.mdb").c_str(), &status) != 0 &&
-           errno == ENOENT && had_index(root, account);
+    const bool is_there = ::stat((root / maildir::index_path(account) / "data.mdb").c_str(), &status) == 0;
+    const bool is_lost = is_there ? status.st_size == 0 : errno == ENOENT;
+    return is_lost && had_index(root, account);
 }
 
 Outcome<bool> check_index(const kv::ReadTransaction& transaction, const Databases& databases,

@@ -15,8 +15,8 @@ inline constexpr std::string_view kLostIndex = "the index is gone; it is made ag
 // The index is missing although the account had one (rebuild.h).
 bool lost_index(const std::filesystem::path& root, AccountId account);
 
-// Format (as check_format()), whose it is, and the account's sums against those of its mailboxes: some microseconds
-// for each mailbox. False when the account does not exist yet.
+// Format (as check_format()), whose it is, and the account's sums against those of its mailboxes: some
+// microseconds for each mailbox. False when the account does not exist yet.
 Outcome<bool> check_index(const kv::ReadTransaction& transaction, const Databases& databases,
                           AccountId account);
 

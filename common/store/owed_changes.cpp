@@ -14,8 +14,8 @@ std::uint64_t mixed(std::int64_t date, std::uint64_t size) {
 
 using Visit = FunctionRef<void(std::uint32_t mailbox, std::uint32_t uid, const MessageRecord& record)>;
 
-Outcome<void> each_message(kv::WriteTransaction& transaction, const Databases& databases, std::uint32_t mailbox,
-                           Visit visit) {
+Outcome<void> each_message(kv::WriteTransaction& transaction, const Databases& databases,
+                           std::uint32_t mailbox, Visit visit) {
     TRY(cursor, kv::Cursor::open(transaction, databases.messages));
     TRY(found, cursor.seek(key::message(mailbox, 0)));
     for (bool there = found; there;) {
@@ -36,7 +36,8 @@ Outcome<std::uint32_t> mailbox_of(kv::WriteTransaction& transaction, const Datab
         TRY(bytes, transaction.get(databases.meta, key::kAccountKey));
         if (bytes) {
             TRY(account, AccountRecord::decode(*bytes));
-            if (const std::uint32_t id = account.special[static_cast<std::size_t>(to.prefer)]; id != 0) return id;
+            if (const std::uint32_t id = account.special[static_cast<std::size_t>(to.prefer)]; id != 0)
+                return id;
         }
     }
     TRY(value, transaction.get(databases.names, to.name.utf8()));
@@ -49,12 +50,11 @@ Outcome<void> OwedChanges::learn(kv::WriteTransaction& transaction, const Databa
     if (has_learned_) return {};
     has_learned_ = true;
     std::unordered_set<std::uint64_t> seen;
-    return each_message(transaction, databases, 0,
-                        [&](std::uint32_t, std::uint32_t, const MessageRecord& record) {
-                            if (seen.insert(record.message).second)
-                                by_date_and_size_.emplace(mixed(record.internal_date, record.size()),
-                                                          record.message);
-                        });
+    return each_message(
+        transaction, databases, 0, [&](std::uint32_t, std::uint32_t, const MessageRecord& record) {
+            if (seen.insert(record.message).second)
+                by_date_and_size_.emplace(mixed(record.internal_date, record.size()), record.message);
+        });
 }
 
 Outcome<bool> OwedChanges::is_there(kv::WriteTransaction& transaction, const Databases& databases,
@@ -88,14 +88,14 @@ Outcome<bool> OwedChanges::left_of(kv::WriteTransaction& transaction, const Data
 }
 
 // A copy that has its file in the destination is made.
-Outcome<bool> OwedChanges::left_of(kv::WriteTransaction& transaction, const Databases& databases, Copy& copy) {
+Outcome<bool> OwedChanges::left_of(kv::WriteTransaction& transaction, const Databases& databases,
+                                   Copy& copy) {
     TRY(to, mailbox_of(transaction, databases, copy.to));
     if (to == 0) return true;
     std::unordered_set<std::uint64_t> there;
-    TRY_VOID(each_message(transaction, databases, to,
-                          [&](std::uint32_t, std::uint32_t, const MessageRecord& record) {
-                              there.insert(record.message);
-                          }));
+    TRY_VOID(each_message(
+        transaction, databases, to,
+        [&](std::uint32_t, std::uint32_t, const MessageRecord& record) { there.insert(record.message); }));
     UidSet left;
     TRY_VOID(each_message(transaction, databases, copy.from.value,
                           [&](std::uint32_t, std::uint32_t uid, const MessageRecord& record) {
@@ -106,8 +106,8 @@ Outcome<bool> OwedChanges::left_of(kv::WriteTransaction& transaction, const Data
     return !copy.uids.empty();
 }
 
-Outcome<bool> OwedChanges::take_away_what_is_there(kv::WriteTransaction& transaction, const Databases& databases,
-                                                   Change& change) {
+Outcome<bool> OwedChanges::take_away_what_is_there(kv::WriteTransaction& transaction,
+                                                   const Databases& databases, Change& change) {
     if (std::holds_alternative<Followed>(change.action) || std::holds_alternative<AdoptFile>(change.action))
         return false;
     if (auto* append = std::get_if<Append>(&change.action)) return left_of(transaction, databases, *append);

@@ -1,5 +1,5 @@
-// Changes that were journaled for an index which was lost, applied to the one that was rebuilt from the files: part of
-// what they did is in the files already. Internal to the store.
+// Changes that were journaled for an index which was lost, applied to the one that was rebuilt from the
+// files: part of what they did is in the files already. Internal to the store.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace mailstead::store {
 // For the changes of one debt, in their order.
 class OwedChanges {
 public:
-    // Messages whose file was found are taken out of APPEND and COPY; what the follower said of the old index is
-    // meaningless. False: nothing of the change is left to be done. A message is known again by its date, size and
-    // fetch cache; of two that are the same both must be there.
+    // Messages whose file was found are taken out of APPEND and COPY; what the follower said of the old index
+    // is meaningless. False: nothing of the change is left to be done. A message is known again by its date,
+    // size and fetch cache; of two that are the same both must be there.
     Outcome<bool> take_away_what_is_there(kv::WriteTransaction& transaction, const Databases& databases,
                                           Change& change);
 

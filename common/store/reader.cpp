@@ -66,9 +66,10 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
     auto index = std::make_shared<Index>();
     index->id = account;
     index->root = options.root;
-    TRY(env, options.beside_engine
-                 ? kv::Env::open(directory, index_options(kv::Access::engine_writer))
-                 : commit::open_for_reading(options.root, directory, index_options(kv::Access::reader)));
+    auto how = index_options(options.beside_engine ? kv::Access::engine_writer : kv::Access::reader);
+    how.must_exist = true;  // the engine makes it
+    TRY(env, options.beside_engine ? kv::Env::open(directory, how)
+                                   : commit::open_for_reading(options.root, directory, how));
     index->env = std::move(env);
     {
         // An index that the writer has only just begun has no databases yet: whoever asks for the account to

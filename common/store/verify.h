@@ -15,20 +15,20 @@ namespace mailstead::store {
 
 struct Finding {
     enum class Kind : std::uint8_t {
-        unreadable_index,   // it cannot be opened, or a record of it cannot be read
-        wrong_count,        // a sum that the index keeps is not what its messages give
-        wrong_ranges,       // a set of UIDs that it keeps is not what its messages give
-        missing_body,       // a message without its file
-        damaged_body,       // a file of another size than the message
-        file_without_entry, // a file that no message has
-        damaged_cache,      // a fetch cache that cannot be read, or is missing
-        wrong_sidecar,      // the list beside the files lacks a mailbox or has another UIDVALIDITY
+        unreadable_index,    // it cannot be opened, or a record of it cannot be read
+        wrong_count,         // a sum that the index keeps is not what its messages give
+        wrong_ranges,        // a set of UIDs that it keeps is not what its messages give
+        missing_body,        // a message without its file
+        damaged_body,        // a file of another size than the message
+        file_without_entry,  // a file that no message has
+        damaged_cache,       // a fetch cache that cannot be read, or is missing
+        wrong_sidecar,       // the list beside the files lacks a mailbox or has another UIDVALIDITY
     };
     enum class Repair : std::uint8_t {
-        rebuild,       // rebuild_index() mends it
-        adopt,         // the file becomes a message when the account is rebuilt
-        by_itself,     // mended in the background, or answered from the file
-        from_backup,   // the bytes are lost: only a backup has them
+        rebuild,      // rebuild_index() mends it
+        adopt,        // the file becomes a message when the account is rebuilt
+        by_itself,    // mended in the background, or answered from the file
+        from_backup,  // the bytes are lost: only a backup has them
     };
     Kind kind = Kind::wrong_count;
     Repair repair = Repair::rebuild;
@@ -52,12 +52,13 @@ struct VerifyReport {
     std::vector<Finding> findings;
 };
 
-// Told now and then how many of the messages were looked at; false ends the work: the report says what was found so far.
+// Told now and then how many of the messages were looked at; false ends the work: the report says what was
+// found so far.
 using VerifyProgress = std::function<bool(std::uint64_t done, std::uint64_t of)>;
 
-// Looks at one snapshot per mailbox, so that the index can reuse its pages in between; what other processes do meanwhile
-// is no finding. Reads names and sizes of files, not their bytes. Memory: some bytes for each message of the largest
-// mailbox. `reader` is that of the process. Blocks; never changes anything.
+// Looks at one snapshot per mailbox, so that the index can reuse its pages in between; what other processes
+// do meanwhile is no finding. Reads names and sizes of files, not their bytes. Memory: some bytes for each
+// message of the largest mailbox. `reader` is that of the process. Blocks; never changes anything.
 VerifyReport verify_account(const std::filesystem::path& root, Reader& reader, AccountId account,
                             const VerifyOptions& options = {}, const VerifyProgress& progress = {});
 

@@ -23,9 +23,9 @@ struct HousekeeperOptions {
     std::uint64_t free_space = 0;  // bytes of the disk: below it the oldest of them go
 };
 
-// One thread. An account is looked after a moment after it changed, so that a burst of changes is one visit. After the
-// start, and then twice a day, every account is looked at: for what was left to be done, and for expunged messages
-// whose time has come.
+// One thread. An account is looked after a moment after it changed, so that a burst of changes is one visit.
+// After the start, and then twice a day, every account is looked at: for what was left to be done, and for
+// expunged messages whose time has come.
 class Housekeeper {
 public:
     // Engine and reader outlive it.
@@ -34,8 +34,8 @@ public:
     ~Housekeeper();  // stop()
 
     void start();
-    // Lets the step in hand end, and brings accounts that changed a moment ago in line, as far as some seconds
-    // suffice. Call it before Engine::stop().
+    // Lets the step in hand end, and brings accounts that changed a moment ago in line, as far as some
+    // seconds suffice. Call it before Engine::stop().
     void stop();
     // No file is renamed or removed from the return of pause() on until resume(). On a thread that may block.
     void pause();
@@ -64,9 +64,9 @@ private:
     std::condition_variable wake_;
     std::map<AccountId, Clock::time_point> due_;
     std::map<AccountId, Clock::time_point>
-        in_use_;  // when it changed last: these are searched for foreign files
-    std::set<AccountId> unkept_;    // changed since their sidecar was written
-    std::deque<AccountId> round_;   // of all accounts, those that this round has still to look at
+        in_use_;                   // when it changed last: these are searched for foreign files
+    std::set<AccountId> unkept_;   // changed since their sidecar was written
+    std::deque<AccountId> round_;  // of all accounts, those that this round has still to look at
     Clock::time_point next_round_;
     Clock::time_point next_look_at_disk_;
     bool stopping_ = false;

@@ -16,14 +16,17 @@ struct Keeping : TestAccount {
         keep_deleted = true;
         reopen();
     }
-    std::vector<DeletedMessage> kept(const DeletedFilter& filter = {}) { return list_deleted(root(), kAccount, filter); }
+    std::vector<DeletedMessage> kept(const DeletedFilter& filter = {}) {
+        return list_deleted(root(), kAccount, filter);
+    }
     UndeleteReport give_back(const std::vector<DeletedMessage>& messages) {
         const auto submit = [this](AccountId, const Change& change,
                                    std::vector<commit::MessageFile> files) -> Outcome<ChangeResult> {
             std::vector<std::string> contents;
             for (commit::MessageFile& file : files) {
                 contents.emplace_back();
-                EXPECT_EQ(commit::FileLayer::real().read(file.descriptor.get(), 0, file.size, contents.back()), 0);
+                EXPECT_EQ(
+                    commit::FileLayer::real().read(file.descriptor.get(), 0, file.size, contents.back()), 0);
             }
             return apply(change, contents);
         };

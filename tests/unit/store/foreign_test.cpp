@@ -73,7 +73,9 @@ TEST(Foreign, ALinkInPlaceOfAFolderIsNotReadAndSaidOnce) {
     EXPECT_FALSE(account.snapshot().find(name("Other")));
     EXPECT_EQ(victim.files(), before);
     EXPECT_EQ(std::count_if(account.lines.begin(), account.lines.end(),
-                            [](const std::string& line) { return line.find(" cur is no folder") != std::string::npos; }),
+                            [](const std::string& line) {
+                                return line.find(" cur is no folder") != std::string::npos;
+                            }),
               1);
 }
 

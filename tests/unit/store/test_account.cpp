@@ -70,11 +70,9 @@ void TestAccount::open() {
     reading.root = root_;
     reading.beside_engine = true;
     reader_ = std::make_unique<Reader>(reading);
-    follower_ = std::make_unique<Follower>(root_, *reader_,
-                                           [this](AccountId, const Change& change) { return apply(change); }, nullptr,
-                                           FollowerOptions{keep_deleted, [this](std::string_view line) {
-                                                               lines.emplace_back(line);
-                                                           }});
+    follower_ = std::make_unique<Follower>(
+        root_, *reader_, [this](AccountId, const Change& change) { return apply(change); }, nullptr,
+        FollowerOptions{keep_deleted, [this](std::string_view line) { lines.emplace_back(line); }});
 }
 
 void TestAccount::close() {
