@@ -187,13 +187,13 @@ Result<void> Service::Parts::start_engine() {
     engine->add("queue", queue_participant);
     engine->add("ledger", ledger_participant);
     engine->add("shares", shares_participant);
-    housekeeper.emplace(
-        settings.data_dir, *engine, *reader,
-        HousekeeperOptions{settings.limits.keep_deleted, settings.limits.free_space});
+    housekeeper.emplace(settings.data_dir, *engine, *reader,
+                        HousekeeperOptions{settings.limits.keep_deleted, settings.limits.free_space});
     if (settings.imap.fulltext) text_indexer.emplace(settings.data_dir, *reader);
     // Before the engine makes it where it is missing.
     std::error_code error;
-    const bool shares_were_there = std::filesystem::exists(settings.data_dir / "shares/data.mdb", error);
+    const auto shares_size = std::filesystem::file_size(settings.data_dir / "shares/data.mdb", error);
+    const bool shares_were_there = !error && shares_size != 0;
     TRY(report, engine->start());
     log::info("engine.recovered", {{"was_clean", report.was_clean},
                                    {"batches", report.batches_found},
@@ -226,8 +226,7 @@ Result<void> Service::Parts::begin_environments() {
     touch.parts.push_back(part(store::NoteShare{}));
     for (auto& outcome : engine->submit_and_wait(std::move(touch))) {
         // Neither damage nor a full disk keeps from starting what can be done without.
-        if (!outcome.result && outcome.result.error().fault == Fault::none)
-            return outcome.result.error();
+        if (!outcome.result && outcome.result.error().fault == Fault::none) return outcome.result.error();
     }
     // Open as long as deliver runs, so that the engine and this reader share one environment.
     (void)shares->sharers(store::kAnyone);

@@ -233,13 +233,13 @@ Error lmdb_error(int code, const char* doing) {
 FileIdentity FileIdentity::of(const std::filesystem::path& file) {
     struct stat info {};
     if (::stat(file.c_str(), &info) != 0) return {};
-    return {info.st_dev, info.st_ino};
+    return {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size)};
 }
 
 FileIdentity FileIdentity::of(int fd) {
     struct stat info {};
     if (::fstat(fd, &info) != 0) return {};
-    return {info.st_dev, info.st_ino};
+    return {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size)};
 }
 
 EnvState::~EnvState() {
@@ -318,7 +318,7 @@ Result<std::shared_ptr<Env>> Env::open(const std::filesystem::path& directory, c
     std::unique_lock lock(all.mutex);
     for (auto entry = all.open.find(key); entry != all.open.end(); entry = all.open.find(key)) {
         if (auto state = entry->second.lock()) {
-            if (state->identity != FileIdentity::of(directory / "data.mdb")) break;
+            if (!state->identity.is_still(FileIdentity::of(directory / "data.mdb"))) break;
             if (options.access != Access::reader && options.access != state->access) {
                 return permanent_error(directory.string() + " is open with another access in this process");
             }
@@ -483,7 +483,7 @@ bool Env::is_broken() const {
 }
 
 bool Env::is_replaced() const {
-    return state_->identity != FileIdentity::of(state_->directory / "data.mdb");
+    return !state_->identity.is_still(FileIdentity::of(state_->directory / "data.mdb"));
 }
 
 const std::filesystem::path& Env::directory() const {

@@ -44,8 +44,8 @@ struct EnvOptions {
     unsigned max_databases = 24;
     unsigned max_readers = 512;
     bool must_exist = false;  // a missing or empty data file is damage, not the first use
-    // For a writer: one that begins with zeros is the first use as well. A power cut leaves that of a file which
-    // was just made.
+    // For a writer: one that begins with zeros is the first use as well. A power cut leaves that of a file
+    // which was just made.
     bool blank_is_new = false;
 };
 
@@ -247,7 +247,7 @@ public:
     // and open it again.
     bool is_broken() const;
 
-    // Whether the data file in the folder is another one by now, or none. One system call.
+    // Whether the data file in the folder is another one by now, or none, or was cut short. One system call.
     bool is_replaced() const;
 
     const std::filesystem::path& directory() const;

@@ -37,7 +37,11 @@ inline void note_use(MDB_txn* txn) {
 struct FileIdentity {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+    std::uint64_t size = 0;  // bytes
+    // Whether `later` is the same file, and no shorter: LMDB's files only grow.
+    bool is_still(const FileIdentity& later) const {
+        return device == later.device && inode == later.inode && size <= later.size;
+    }
     static FileIdentity of(const std::filesystem::path& file);
     static FileIdentity of(int fd);
 };

@@ -11,7 +11,6 @@
 #include <system_error>
 #include <unistd.h>
 
-
 #include "common/base/clock.h"
 #include "common/base/file_descriptor.h"
 #include "common/kv/copy.h"

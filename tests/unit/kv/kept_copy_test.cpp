@@ -100,6 +100,15 @@ TEST_F(KvKeptCopy, WhoHasTheDamagedFileOpenLearnsThatItWasReplaced) {
     EXPECT_EQ(read(before), "kept") << "the old file stays readable for those who have it";
 }
 
+TEST_F(KvKeptCopy, AFileThatWasCutShortIsNoticedWithoutTouchingItsMap) {
+    const auto env = Env::open(folder(), with(Access::durable_writer)).value();
+    std::filesystem::resize_file(data(), 4096);
+    EXPECT_TRUE(env->is_replaced());
+    const auto again = Env::open(folder(), with(Access::durable_writer));
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().fault, Fault::damaged);
+}
+
 TEST_F(KvKeptCopy, ACopyIsRefreshedWhenItIsOlderThanTheData) {
     std::filesystem::remove(folder() / "copy.mdb");
     ASSERT_TRUE(refresh_copy(folder()));
