@@ -1,6 +1,7 @@
 """A backup beside working daemons, and what comes back from it."""
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -10,6 +11,7 @@ import threading
 from lab.data_folder import PEOPLE, fill, listing
 from lab.mailstead import BIN
 from lab.process import run, wait_until
+from test_faults import deliver_pid
 
 
 def appended(subject, size=0):
@@ -83,8 +85,10 @@ def test_a_backup_under_load_comes_back_as_it_was_at_one_moment(own_stack, tmp_p
     client = stack.imap_login()
     assert client.append("INBOX", None, None, appended("after"))[0] == "OK"
     client.logout()
-    stack.daemon.process.send_signal(signal.SIGKILL)
-    stack.daemon.process.wait()
+    killed = deliver_pid(stack)
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: deliver_pid(stack) not in (None, killed), "deliver to be started anew")
+    assert stack.wait_for_message(subject="after").raw
 
 
 def test_a_second_backup_copies_what_is_new_and_old_ones_go(own_stack, tmp_path):
