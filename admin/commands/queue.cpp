@@ -29,6 +29,9 @@ std::string_view to_string(RecipientState state) {
 
 Outcome<std::unique_ptr<queue::QueueReader>> open_queue(const settings::Settings& settings) {
     auto reader = queue::QueueReader::open(settings.data_dir);
+    if (!reader && reader.error().fault == Fault::damaged)
+        return Failure(EX_TEMPFAIL, "the queue is damaged (" + reader.error().what +
+                                        "): deliver makes it anew within seconds, while it runs");
     if (!reader)
         return Failure(EX_UNAVAILABLE, "the queue cannot be read (" + reader.error().what +
                                            "): it is made when deliver first starts");

@@ -53,14 +53,15 @@ void Committer::begin_checkpoint() {
 bool Committer::capture() {
     bool whole = true;
     holdings_.for_each([&](Holding& holding) {
-        if (!whole || !holding.journaled) return;
+        if (!whole) return;
+        if (auto work = holding.environment->beside_checkpoint()) beside_.push_back(std::move(work));
+        if (!holding.journaled) return;
         auto pin = holding.env->pin();
         auto meta = holding.env->read_meta_pages();
         if (!pin || !meta) {
             whole = false;
             return;
         }
-        if (auto work = holding.environment->beside_checkpoint()) beside_.push_back(std::move(work));
         holding.next_pin = std::move(*pin);
         holding.meta = std::move(*meta);
         holding.journaled = false;

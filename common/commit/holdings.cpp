@@ -68,6 +68,11 @@ Result<std::unique_ptr<Holding>> Holdings::open(const std::string& key) {
     return holding;
 }
 
+bool Holdings::rebuild_finds_files(const std::string& key) const {
+    const auto owner = participant_of(key);
+    return owner && owner->first->rebuild_finds_files(owner->second);
+}
+
 OnDamage Holdings::on_damage(const std::string& key) const {
     const auto owner = participant_of(key);
     return owner ? owner->first->on_damage(owner->second) : OnDamage::set_aside;

@@ -56,6 +56,7 @@ public:
     Hold& hold() { return hold_; }
 
     OnDamage on_damage(const std::string& key) const;
+    bool rebuild_finds_files(const std::string& key) const;
     // Puts the files of a closed environment aside (<folder>/damaged-<time>), so that the next get() makes
     // new ones.
     Result<void> begin_anew(FileLayer& files, const std::string& key) const;

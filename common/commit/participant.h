@@ -141,6 +141,10 @@ public:
     // What becomes of an environment that cannot be opened, restored or written. begin_anew is for what may
     // be lost without loss of mail.
     virtual OnDamage on_damage(std::string_view /*name*/) { return OnDamage::set_aside; }
+
+    // Whether a rebuild of such an environment takes in the message files that it finds: then changes of a
+    // debt whose files are all there are done already (Engine::readmit). False: they are applied.
+    virtual bool rebuild_finds_files(std::string_view /*name*/) { return true; }
 };
 
 }  // namespace mailstead::commit

@@ -140,6 +140,8 @@ Result<void> Recovery::apply(Touched& touched) {
         report_.changes_skipped += done.passed_over;
         for (auto& [part, steps] : done.steps) derived_[part] = std::move(steps);
     }
+    // Durable with the sync that ends the recovery.
+    if (const auto work = holding->environment->beside_checkpoint()) work();
     return {};
 }
 

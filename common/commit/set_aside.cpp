@@ -214,7 +214,7 @@ Result<void> Committer::pay(const std::string& key, Debt& debt) {
     ReplayOptions options;
     options.may_differ = options.onto_rebuilt = debt.onto_rebuilt;
     options.log = [this](const std::string& line) { log(line); };
-    if (debt.onto_rebuilt) {
+    if (debt.onto_rebuilt && holdings_.rebuild_finds_files(key)) {
         options.is_done = [&](const RecordedTransaction&, const RecordedPart& part) {
             bool has_links = false;
             for (const FileStep& step : part.steps) {
@@ -245,6 +245,7 @@ Result<void> Committer::pay(const std::string& key, Debt& debt) {
         const std::string left = run_after_steps(files_, options_.root, after);
         if (!left.empty()) log("files left behind:" + left);
     }
+    if (const auto work = holding->environment->beside_checkpoint()) work();
     if (const int rc = volumes_.sync()) {
         sync_failed_ = true;
         (void)journal_->mark_suspect();

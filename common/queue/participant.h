@@ -23,6 +23,8 @@ public:
     Result<commit::EnvironmentPlace> locate(std::string_view name) override;
     Result<std::unique_ptr<commit::Environment>> attach(std::string_view name,
                                                         std::shared_ptr<kv::Env> env) override;
+    // It is made anew as of the last checkpoint, from the sidecars alone.
+    bool rebuild_finds_files(std::string_view) override { return false; }
 
 private:
     Listener listener_;

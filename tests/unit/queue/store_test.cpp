@@ -13,6 +13,7 @@
 #include "common/queue/change.h"
 #include "common/queue/participant.h"
 #include "common/queue/reader.h"
+#include "common/queue/rebuild.h"
 #include "common/queue/sidecar.h"
 #include "tests/unit/kv/temporary_folder.h"
 
@@ -131,6 +132,39 @@ TEST_F(QueueStore, WhatOutlivesACheckpointHasASidecarAndWhatIsGoneHasNone) {
     ASSERT_TRUE(kept) << kept.error().what;
     EXPECT_EQ(kept->recipients.at(0).progress.attempts, 1u);
     EXPECT_EQ(read_next_id(root()), QueueId(brief.value + 1));
+}
+
+TEST_F(QueueStore, AfterADamageWhatCameSinceTheLastCheckpointComesOutOfTheJournal) {
+    const auto wait = [](auto call) {
+        std::promise<Result<void>> done;
+        call([&](Result<void> result) { done.set_value(std::move(result)); });
+        return done.get_future().get();
+    };
+    const QueueId old = enqueue({"a@one.test", "b@one.test"});
+    const QueueId passed = enqueue({"c@one.test"});
+    ASSERT_TRUE(submit(Record{passed, {{0, at(RecipientState::delivered)}}}));
+    ASSERT_TRUE(wait([&](auto done) { engine_->checkpoint(std::move(done)); }));
+    // All this is in the journal alone.
+    ASSERT_TRUE(submit(Record{old, {{0, at(RecipientState::delivered)}}}));
+    const QueueId fresh = enqueue({"d@two.test"}, "new mail\n");
+    const QueueId brief = enqueue({"e@two.test"});
+    ASSERT_TRUE(submit(Record{brief, {{0, at(RecipientState::delivered)}}}));
+    ASSERT_TRUE(wait([&](auto done) {
+        engine_->set_aside("queue", permanent_error("damaged", Fault::damaged), std::move(done));
+    }));
+    std::filesystem::resize_file(root() / "queue/data.mdb", 100);
+    ASSERT_TRUE(rebuild_queue(root(), kStart));
+    const auto back = wait([&](auto done) { engine_->readmit("queue", std::move(done)); });
+    ASSERT_TRUE(back) << back.error().what;
+    ASSERT_TRUE(find(old));
+    EXPECT_EQ(find(old)->recipients.at(0).progress.state, RecipientState::delivered) << "not sent to again";
+    EXPECT_EQ(find(old)->recipients.at(1).progress.state, RecipientState::waiting);
+    ASSERT_TRUE(find(fresh));
+    EXPECT_EQ(file_of(fresh), "new mail\n");
+    EXPECT_FALSE(find(brief)) << "it was delivered";
+    EXPECT_EQ(reader().size().value(), 2u);
+    EXPECT_TRUE(has_sidecar(root(), fresh));
+    EXPECT_LT(brief, enqueue({"f@two.test"})) << "numbers go on";
 }
 
 TEST_F(QueueStore, KeepsAMessageWithItsFileUnderANumberOfItsOwn) {
