@@ -17,7 +17,7 @@ Result<runtime::Plan> plan_of(const settings::Settings& settings) {
     plan.max_open_files = std::size_t{settings.limits.connections} * 3 + 4096;
     // Mailboxes and the directory are read; only LMDB's lock files are written, and nameless files for
     // APPEND.
-    plan.sandbox.paths = {{.path = settings.data_dir / "accounts", .access = Access::update},
+    plan.sandbox.paths = {{.path = settings.data_dir / "accounts", .access = Access::resize},
                           {.path = settings.data_dir / "directory", .access = Access::update},
                           {.path = settings.data_dir / "shares", .access = Access::update},
                           // Whether the store was recovered since the start of the machine.

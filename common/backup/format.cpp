@@ -127,13 +127,23 @@ void each_message(const fs::path& root, const char* below,
     }
 }
 
+// The name that a message's file keeps when its flags change; recovery may write the file anew under it.
+std::string base_name(const fs::path& file) {
+    const std::string name = file.filename().string();
+    return name.substr(0, name.find(':'));
+}
+
 // Those that the copy does not have under any name.
 std::vector<fs::path> messages_since(const fs::path& data_dir, const fs::path& copy, const char* below) {
-    std::set<ino_t> known;
-    each_message(copy, below, [&](const fs::path&, const struct stat& info) { known.insert(info.st_ino); });
+    std::set<ino_t> files;
+    std::set<std::string> names;
+    each_message(copy, below, [&](const fs::path& relative, const struct stat& info) {
+        files.insert(info.st_ino);
+        names.insert(base_name(relative));
+    });
     std::vector<fs::path> found;
     each_message(data_dir, below, [&](const fs::path& relative, const struct stat& info) {
-        if (!known.contains(info.st_ino)) found.push_back(relative);
+        if (!files.contains(info.st_ino) && !names.contains(base_name(relative))) found.push_back(relative);
     });
     return found;
 }
@@ -150,8 +160,7 @@ Result<void> hand_over(const fs::path& undone, const fs::path& data_dir,
         }
         std::error_code error;
         fs::create_directories(folder / "new", error);
-        std::string name = relative.filename().string();
-        name = name.substr(0, name.find(':')) + ".since";
+        const std::string name = base_name(relative) + ".since";
         if (::link((undone / relative).c_str(), (folder / "new" / name).c_str()) != 0 && errno != EEXIST)
             return file_error("link", folder / "new" / name);
     }

@@ -272,7 +272,7 @@ std::vector<std::unique_ptr<Waiting>> Committer::refuse_for_lack_of_space(
     }
     set_accepting(false, kDiskFull);
     const auto is_small = [](const std::unique_ptr<Waiting>& one) {
-        return one->prepared.empty() && one->bytes <= kSmallPayload;
+        return !one->is_spare && one->prepared.empty() && one->bytes <= kSmallPayload;
     };
     const bool small_pass =
         std::any_of(waiting.begin(), waiting.end(), is_small) && has_room_for_small_changes(space);

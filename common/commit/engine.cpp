@@ -57,6 +57,7 @@ public:
         waiting->completion = std::move(completion);
         if (!bytes) return refuse(*waiting, permanent_error("a transaction beyond the engine's bounds"));
         waiting->atomicity = transaction.atomicity;
+        waiting->is_spare = transaction.is_spare;
         waiting->bytes = *bytes;
         waiting->admitted = *bytes;
         for (const MessageFile& file : transaction.files)

@@ -53,6 +53,9 @@ struct Transaction {
     std::vector<Part> parts;
     std::vector<MessageFile> files;
     Atomicity atomicity = Atomicity::together;
+    // Refused as soon as space is short, small as it may be: what strangers cause at will must not use up what
+    // is kept for the owner's own changes.
+    bool is_spare = false;
 };
 
 struct PartOutcome {

@@ -28,6 +28,7 @@ struct PreparedFile {
 struct Waiting {
     std::vector<Part> parts;
     Atomicity atomicity = Atomicity::together;
+    bool is_spare = false;
     std::vector<MessageFile> files;  // until prepared
     std::vector<PreparedFile> prepared;
     Completion completion;

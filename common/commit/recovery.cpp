@@ -147,7 +147,7 @@ Result<void> Recovery::apply(Touched& touched) {
 
 Result<void> Recovery::set_aside(Touched& touched, Error why) {
     touched.is_owed = true;
-    if (holdings_.on_damage(touched.key) == OnDamage::begin_anew) {
+    if (holdings_.on_damage(touched.key) == OnDamage::begin_anew && why.fault == Fault::damaged) {
         log(touched.key + " is damaged and begun anew: " + why.what);
         return holdings_.begin_anew(files_, touched.key);
     }

@@ -89,8 +89,8 @@ Holder read_holder(int file) {
 void write_holder(int file, const Holder& holder) {
     // What it says is for messages alone; a full disk must not keep anyone from starting.
     const std::string line = write_line(holder);
-    if (::pwrite(file, line.data(), line.size(), 0) == static_cast<ssize_t>(line.size()))
-        static_cast<void>(::ftruncate(file, static_cast<off_t>(line.size())));
+    if (::pwrite(file, line.data(), line.size(), 0) != static_cast<ssize_t>(line.size())) return;
+    [[maybe_unused]] const int cut = ::ftruncate(file, static_cast<off_t>(line.size()));
 }
 
 Holder ourselves(std::string_view who) {

@@ -69,7 +69,8 @@ Rights rights_of(Access access) {
         case Access::read:
             return kReadRights;
         case Access::update:
-            // A lock file that is new gets its size from whoever opens it first.
+            return kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE;
+        case Access::resize:
             return kReadRights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE;
         case Access::temporary:
             return kTemporaryRights;

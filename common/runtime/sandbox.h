@@ -11,9 +11,10 @@
 namespace mailstead::runtime {
 
 enum class Access : std::uint8_t {
-    read,       // files and folders below, reading
-    update,     // reading, and writing into files that exist (LMDB's lock files)
-    write,      // reading, writing, creating, renaming, linking, removing below
+    read,    // files and folders below, reading
+    update,  // reading, and writing into files that exist (LMDB's lock files)
+    resize,  // the same and cutting them: a lock file that is new gets its size from whoever opens it first
+    write,   // reading, writing, creating, renaming, linking, removing below
     temporary,  // creating unnamed files in it (O_TMPFILE), reading and writing files
     log,        // creating files and writing to their ends, no reading
 };

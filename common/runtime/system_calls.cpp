@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <initializer_list>
+#include <limits>
 #include <linux/fs.h>
 #include <memory>
 #include <sched.h>
@@ -220,7 +221,10 @@ int kill_attacks(scmp_filter_ctx filter, bool start_programs) {
 
 int fill(scmp_filter_ctx filter, const Sandbox& sandbox) {
     int result = allow_all(filter, kEverywhere);
-    if (result == 0 && sandbox.links_files) result = allow_all(filter, kChangingFolders);
+    // Whoever makes a log anew gives it to the folder's group; to no other user.
+    if (result == 0)
+        result = sandbox.links_files ? allow_all(filter, kChangingFolders)
+                                     : allow_if(filter, "fchown", 1, std::numeric_limits<uid_t>::max());
     if (result == 0)
         result = sandbox.start_programs ? allow_all(filter, kProgramsStart) : allow_threads(filter);
     if (result == 0) result = allow_sockets(filter, sandbox.internet);

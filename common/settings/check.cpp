@@ -43,13 +43,15 @@ private:
 
     void check_user() {
         const auto known = [&](const char* key, const std::string& user) {
-            if (::getpwnam(user.c_str()) == nullptr)
+            const bool exists = ::getpwnam(user.c_str()) != nullptr;
+            if (!exists)
                 problem(key, "there is no user \"" + user +
                                  "\" on this machine; `systemd-sysusers` makes "
                                  "those of Mailstead");
+            return exists;
         };
         if (settings_.user.empty() || settings_.user == "root") return;
-        known("user", settings_.user);
+        if (!known("user", settings_.user)) return;  // the names of the others come from it
         known("imapd_user", settings_.imapd_user.empty() ? settings_.user + "-imapd" : settings_.imapd_user);
         known("smtpd_user", settings_.smtpd_user.empty() ? settings_.user + "-smtpd" : settings_.smtpd_user);
     }

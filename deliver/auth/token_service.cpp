@@ -145,6 +145,8 @@ std::optional<sasl::TokenVerdict> TokenService::remembered(const Secret& token, 
 net::Task<sasl::TokenVerdict> TokenService::check(const Secret& token, std::string_view login,
                                                   const runtime::FairPool::Customer& customer,
                                                   std::shared_ptr<Wait> wait) {
+    // Another connection may have asked while this one had to wait for its turn.
+    if (auto known = remembered(token, login)) co_return *std::move(known);
     const Asked question = join(token, customer, wait);
     co_await wait->at_most(kForever);
     const auto facts = leave(question, wait);

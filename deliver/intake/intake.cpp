@@ -357,6 +357,7 @@ net::Task<ipc::Message> Intake::write_ledger(ipc::Message request) {
     if (!line) co_return malformed<ipc::LedgerLine>();
     commit::Transaction transaction;
     transaction.parts.push_back(ledger::part({*std::move(line)}));
+    transaction.is_spare = true;
     const commit::Outcome outcome = co_await submit(*parts_.engine, std::move(transaction));
     note_ledger(outcome.front().result);
     co_return ipc::make_message(ipc::Done{});

@@ -1,6 +1,7 @@
 """A backup beside working daemons, and what comes back from it."""
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -10,6 +11,7 @@ import threading
 from lab.data_folder import PEOPLE, fill, listing
 from lab.mailstead import BIN
 from lab.process import run, wait_until
+from test_faults import deliver_pid
 
 
 def appended(subject, size=0):
@@ -53,7 +55,7 @@ def test_a_backup_under_load_comes_back_as_it_was_at_one_moment(own_stack, tmp_p
         client.create("Load")
         while not done.is_set():
             subject = f"load {len(acknowledged)}"
-            assert client.append("Load", None, None, appended(subject))[0] == "OK"
+            assert client.append("Load", None, None, appended(subject))[0] == "OK", client
             acknowledged.append(subject)
         client.logout()
 
@@ -70,12 +72,12 @@ def test_a_backup_under_load_comes_back_as_it_was_at_one_moment(own_stack, tmp_p
     assert first["new_files"] == first["files"] and not first["not_readable"] and not first["damaged_indexes"]
     assert json.loads(restore(tmp_path / "backup", "--check").out) == []
     mail = pathlib.Path(first["snapshot"]) / "data" / "accounts" / "1" / "mail"
-    assert any(b"number 1" in path.read_bytes() for path in mail.glob("cur/*")), "restorable file by file"
+    assert any(b"number 1" in path.read_bytes() for path in mail.rglob("*mailstead,S=*")), "restorable file by file"
 
     restore(tmp_path / "backup", "--to", tmp_path / "new")
     start_restored(stack, tmp_path / "new")
     after = listing(stack)
-    load_box = after["accounts"][PEOPLE[1]]["mailboxes"].pop("Load")
+    load_box = after["accounts"][PEOPLE[1]]["mailboxes"].pop('"Load"')
     assert after == before, "UIDVALIDITY, UIDs, flags, dates, bytes, queue, shares"
     assert sure <= len(load_box["messages"]) <= later + 1
     assert [message[0] for message in load_box["messages"]] == list(range(1, len(load_box["messages"]) + 1))
@@ -83,8 +85,10 @@ def test_a_backup_under_load_comes_back_as_it_was_at_one_moment(own_stack, tmp_p
     client = stack.imap_login()
     assert client.append("INBOX", None, None, appended("after"))[0] == "OK"
     client.logout()
-    stack.daemon.process.send_signal(signal.SIGKILL)
-    stack.daemon.process.wait()
+    killed = deliver_pid(stack)
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: deliver_pid(stack) not in (None, killed), "deliver to be started anew")
+    assert stack.wait_for_message(subject="after").raw
 
 
 def test_a_second_backup_copies_what_is_new_and_old_ones_go(own_stack, tmp_path):
@@ -114,7 +118,7 @@ def test_a_second_backup_copies_what_is_new_and_old_ones_go(own_stack, tmp_path)
 def test_a_flipped_bit_in_a_backup_is_found(own_stack, tmp_path):
     stack = full_stack(own_stack)
     snapshot = pathlib.Path(backup(stack, tmp_path / "backup")["snapshot"])
-    message = next(path for path in (snapshot / "data/accounts/1/mail/cur").iterdir())
+    message = next(path for path in (snapshot / "data/accounts/1/mail").rglob("*mailstead,S=*"))
     data = bytearray(message.read_bytes())
     data[len(data) // 2] ^= 1
     message.write_bytes(data)
@@ -169,3 +173,42 @@ def test_an_account_comes_back_into_the_running_installation(own_stack, tmp_path
     again = json.loads(stack.cli("restore", tmp_path / "backup", "--account", PEOPLE[0], "--format", "json").out)
     assert again["restored"] == 0, "nothing comes twice"
     assert stack.cli("restore", tmp_path / "backup", "--account", PEOPLE[0], "--mailbox", "Nowhere", check=False).returncode == 65
+
+
+def test_what_was_expunged_comes_back_without_a_backup(own_stack):
+    stack = full_stack(own_stack)
+    before = listing(stack)["accounts"][PEOPLE[0]]["mailboxes"]
+    client = stack.imap_login()
+    client.select("INBOX")
+    assert client.uid("STORE", "1,3,9", "+FLAGS", r"(\Deleted)")[0] == "OK"
+    assert client.uid("EXPUNGE", "9")[0] == "OK"
+    client.logout()
+    kept = wait_until(lambda: stack.json("account", "undelete", PEOPLE[0], "--list"), "the file to be put aside")
+    nine = [row for row in kept if row["subject"] == "number 9 ä"]
+    assert len(nine) == 1 and nine[0]["mailbox"] == "INBOX" and nine[0]["from"]
+    done = stack.json("account", "undelete", PEOPLE[0], "--mailbox", "INBOX", "--since", "1 hour")
+    assert done["messages"] == len(kept) and done["not_readable"] == 0
+    after = listing(stack)["accounts"][PEOPLE[0]]["mailboxes"]
+    lost = next(message for message in before["\"INBOX\""]["messages"] if message[0] == 9)
+    back = [message for message in after["\"INBOX\""]["messages"] if message[3] == lost[3]]
+    assert [message[1:3] for message in back] == [lost[1:3]], "flags, keywords and date; \\Deleted is gone"
+    assert stack.json("account", "undelete", PEOPLE[0], "--list") == []
+
+
+def test_verify_finds_what_is_lost_and_repair_makes_the_index_anew(own_stack):
+    stack = full_stack(own_stack)
+    assert stack.json("verify") == []
+    stack.stop()
+    lost = next(path for path in (stack.folder / "data/accounts/1/mail").rglob("*mailstead,S=*")
+                if b"number 31 " in path.read_bytes())
+    aside = lost.read_bytes()
+    lost.unlink()
+    found = stack.cli("verify", "--format", "json", check=False)
+    assert found.returncode == 65
+    assert [row["problem"] for row in json.loads(found.out)] == ["its file is lost"]
+    lost.write_bytes(aside)
+    index = stack.folder / "data/accounts/1/index/data.mdb"
+    index.write_bytes(index.read_bytes()[:8192])
+    assert stack.cli("verify", check=False).returncode == 65
+    stack.cli("verify", "--repair")
+    assert stack.json("verify") == []

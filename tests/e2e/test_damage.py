@@ -358,7 +358,8 @@ def test_a_lost_body_is_said_aloud_and_the_other_messages_are_answered(own_stack
     client.select("INBOX")
     wait_until(lambda: client.search(None, "ALL")[1][0].split() == [b"1", b"2", b"3"] or client.noop() is None,
                "three messages")
-    file, = (path for path in (stack.folder / "data/accounts").glob("*/mail/*/*") if path.is_file() and b"body 1" in path.read_bytes())
+    file, = (path for path in (stack.folder / "data/accounts").glob("*/mail/*/*")
+             if path.is_file() and b"body 1" in path.read_bytes())
     os.truncate(file, 0)
     kind, answer = client.fetch("1:3", "(UID ENVELOPE BODY.PEEK[])")
     assert kind == "NO" and b"CORRUPTION" in answer[-1] and b"2" in answer[-1], answer

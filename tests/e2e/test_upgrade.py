@@ -8,7 +8,6 @@ import subprocess
 import pytest
 
 from lab.data_folder import listing
-from lab.process import wait_until
 
 FORMATS = pathlib.Path(__file__).parent.parent / "data" / "format"
 FIXTURES = sorted(FORMATS.glob("*/*.tar.xz"))
@@ -31,4 +30,10 @@ def test_a_data_folder_of_an_older_version_is_opened_and_holds_what_it_held(own_
     assert client.append("INBOX", None, None, b"Subject: new\r\n\r\nnew\r\n")[0] == "OK"
     client.logout()
     assert stack.wait_for_message(subject="new").raw
-    wait_until(lambda: (stack.folder / "data" / "format").exists(), "data/format")
+    assert (stack.folder / "data" / "format").read_text().startswith("format ")
+    # And back: what was there is there byte by byte, and the new message waits to be taken in.
+    stack.stop()
+    assert "1 messages that came since" in stack.cli("rollback", "--lose-queued").out
+    assert not (stack.folder / "data" / "format").exists()
+    taken = [path for path in (stack.folder / "data/accounts/1/mail/new").iterdir() if path.name.endswith(".since")]
+    assert [path.read_bytes() for path in taken] == [b"Subject: new\r\n\r\nnew\r\n"]

@@ -29,7 +29,9 @@ std::vector<Point> Campaign::live(int count, int moments, Ending ending) {
 
 std::vector<Point> Campaign::live_in(const fs::path& tree, int count, int moments, Ending ending) {
     const std::string life = "life " + std::to_string(trees_);
-    const std::string boot = "boot " + std::to_string(++boots_);
+    // Readers of another process look at the machine's own.
+    const std::string boot = ending == Ending::by_a_kill ? commit::FileLayer::real().boot_id()
+                                                         : "boot " + std::to_string(++boots_);
     std::vector<Point> points;
     Books books;
     Disk disk(tree);

@@ -7,7 +7,8 @@
 
 namespace mailstead::power {
 
-Server::Server(std::filesystem::path root, commit::FileLayer* files) : root_(std::move(root)), files_(files) {
+Server::Server(std::filesystem::path root, commit::FileLayer* files)
+    : root_(std::move(root)), files_(files), accounts_({}, root_), queue_({}, root_) {
     for (const char* folder : {"accounts", "queue", "ledger", "journal", "spool"})
         std::filesystem::create_directories(root_ / folder);
     commit::EngineOptions options;

@@ -100,8 +100,8 @@ def _mailboxes(client):
         mailboxes[name] = {"status": re.search(r"\(.*\)", status)[0], "subscribed": name in subscribed,
                            "messages": sorted(messages)}
     client.logout()
-    if "Team" in mailboxes:
-        mailboxes["Team"]["comment"] = repr(comment)
+    if '"Team"' in mailboxes:
+        mailboxes['"Team"']["comment"] = repr(comment)
     return mailboxes
 
 

@@ -116,6 +116,14 @@ TEST_F(FormatTest, ARollbackThatWasInterruptedAnywhereIsFinished) {
     EXPECT_EQ(format_of(data()).value(), 1U);
 }
 
+TEST_F(FormatTest, AFileThatRecoveryWroteAnewIsNoNewMessage) {
+    first_version();
+    ASSERT_TRUE(settle_format(data()));
+    fs::remove(data() / "accounts/7/mail/cur/1.A7B1U1M1.mailstead,S=1:2,S");
+    write("accounts/7/mail/cur/1.A7B1U1M1.mailstead,S=1:2,FS", "m");
+    EXPECT_EQ(plan_rollback(data()).value().new_messages, 0U);
+}
+
 TEST_F(FormatTest, MessagesOnTheirWayOutAreCounted) {
     first_version();
     ASSERT_TRUE(settle_format(data()));

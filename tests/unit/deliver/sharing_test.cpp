@@ -95,6 +95,7 @@ TEST_F(DeliverSharing, BothSurviveAStop) {
 
 TEST_F(DeliverSharing, RemovedAccountIsForgotten) {
     EXPECT_EQ(set(alice_, bob_, store::Right::read), kNone);
+    ASSERT_TRUE(world_.directory->remove_account(alice_, now()));
     world_.ask(ipc::AccountGone{alice_});
     EXPECT_EQ(world_.shares().sharers(bob_).value(), Ids());
 }
