@@ -4,9 +4,11 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -41,15 +43,21 @@ void share_with_folder(const std::string& path, int fd, mode_t mode) {
     (void)::fchmod(fd, mode);  // whatever the umask
 }
 
-// -1 with errno set.
+constexpr int kAttempts = 20;
+constexpr auto kGrace = std::chrono::milliseconds(5);
+
+// -1 with errno set. May take kAttempts times kGrace.
 int open_file(const std::string& path) {
     constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
     constexpr mode_t kMode = 0660;
     int fd = -1;
-    for (int attempt = 0; attempt < 3 && fd < 0; ++attempt) {
+    for (int attempt = 0; attempt < kAttempts && fd < 0; ++attempt) {
+        // Another daemon has just made it, and gives it to the group next.
+        if (attempt > 0) std::this_thread::sleep_for(kGrace);
         // Not O_CREAT alone: the kernel refuses it for what another user made in a sticky folder
         // (fs.protected_regular).
         fd = ::open(path.c_str(), kFlags);
+        if (fd < 0 && errno == EACCES) continue;
         if (fd >= 0 || errno != ENOENT) break;
         fd = ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, kMode);
         if (fd >= 0) share_with_folder(path, fd, kMode);
