@@ -68,9 +68,13 @@ Outcome<std::shared_ptr<Index>> Reader::State::open_index(AccountId account) con
     index->root = options.root;
     auto how = index_options(options.beside_engine ? kv::Access::engine_writer : kv::Access::reader);
     how.must_exist = true;  // the engine makes it
-    TRY(env, options.beside_engine ? kv::Env::open(directory, how)
-                                   : commit::open_for_reading(options.root, directory, how));
-    index->env = std::move(env);
+    auto env = options.beside_engine ? kv::Env::open(directory, how)
+                                     : commit::open_for_reading(options.root, directory, how);
+    // A power cut may leave a torn file of one that was just being made. Nothing was promised in it.
+    if (!env && env.error().fault == mailstead::Fault::damaged && !had_index(options.root, account))
+        return Failure(Fault::non_existent, "the account is being made");
+    if (!env) return Failure(env.error());
+    index->env = *std::move(env);
     {
         // An index that the writer has only just begun has no databases yet: whoever asks for the account to
         // be made waits until they are there.

@@ -6,11 +6,7 @@ namespace {
 
 class PowerCut : public PowerTest {};
 
-// Not in the ordinary run yet: some once in a hundred points it misses the body of a message that the
-// background has moved to another folder, and it is open whether the engine or the disk of these tests
-// forgets it. Cuts at the level of blocks under ext4 have not shown it. --gtest_also_run_disabled_tests runs
-// it.
-TEST_F(PowerCut, DISABLED_AtAnyMomentOfTheWorkNothingAcknowledgedIsLost) {
+TEST_F(PowerCut, AtAnyMomentOfTheWorkNothingAcknowledgedIsLost) {
     for (int life = 0; life < 8; ++life) {
         for (Point& point : campaign_.live(80, 12, Ending::with_a_cut)) campaign_.recover(std::move(point));
     }

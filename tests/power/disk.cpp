@@ -95,6 +95,14 @@ std::unique_lock<std::mutex> Disk::lock_names() {
     return disk == nullptr ? std::unique_lock<std::mutex>() : std::unique_lock(disk->mutex_);
 }
 
+void Disk::note_rename(const fs::path& from, const fs::path& to) {
+    Disk* const disk = current();
+    if (disk == nullptr) return;
+    const std::string before = from.lexically_relative(disk->root_);
+    const auto earlier = disk->renamed_.extract(before);
+    disk->renamed_[to.lexically_relative(disk->root_)] = earlier.empty() ? before : earlier.mapped();
+}
+
 // Empty for what lies elsewhere; an unnamed file below the root has a name that leads nowhere.
 std::string Disk::name_of(int fd) const {
     std::error_code failure;
@@ -172,6 +180,7 @@ void Disk::sync_file_system(int fd) {
     struct stat info {};
     if (::fstat(fd, &info) != 0) return;
     const std::lock_guard lock(mutex_);
+    renamed_.clear();
     std::erase_if(durable_.files, [&](const auto& each) { return each.second.first == info.st_dev; });
     std::erase_if(durable_.folders, [&](const auto& each) { return each.second == info.st_dev; });
     for (auto& [name, node] : walk().files) {
@@ -219,6 +228,14 @@ void Disk::cut(const fs::path& into, Random& random) const {
         const bool takes_new = same || keeps_new_name();
         if (takes_new && now != live.files.end()) chosen[name] = now->second;
         if (!takes_new && before != durable_.files.end()) chosen[name] = before->second;
+    }
+    for (const auto& [name, earlier] : renamed_) {
+        const auto now = live.files.find(name);
+        const auto before = durable_.files.find(earlier);
+        if (now == live.files.end() || before == durable_.files.end() || now->second != before->second)
+            continue;
+        const auto left = chosen.find(earlier);
+        if (left == chosen.end() || left->second != before->second) chosen[name] = now->second;
     }
     for (const auto& [name, node] : chosen) is_named.insert(node);
     // What had a name and still has one is never without: a rename is one step.

@@ -40,6 +40,9 @@ public:
     // renamed during a look would be missed.
     static std::unique_lock<std::mutex> lock_names();
 
+    // With lock_names() held: `from` is `to` now. Both absolute.
+    static void note_rename(const fs::path& from, const fs::path& to);
+
     void sync_file(int fd);         // its bytes and its name; of a folder: the names in it
     void sync_file_system(int fd);  // everything of the file system on which it lies
     void write_durably(int fd, std::string_view bytes, std::uint64_t offset);
@@ -66,6 +69,9 @@ private:
     fs::path root_;
     mutable std::mutex mutex_;
     Tree durable_;
+    // A live name and the durable one that it had before. One file may have names in several accounts, of
+    // which each is renamed by itself.
+    std::map<std::string, std::string> renamed_;
     std::map<Node, Bytes> bytes_;
 };
 

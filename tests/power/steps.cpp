@@ -78,7 +78,11 @@ int SteppedFiles::link(const std::filesystem::path& from, const std::filesystem:
     return name_step(steps_, "link", [&] { return FileLayer::link(from, to); });
 }
 int SteppedFiles::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
-    return name_step(steps_, "rename", [&] { return FileLayer::rename(from, to); });
+    return name_step(steps_, "rename", [&] {
+        const int rc = FileLayer::rename(from, to);
+        if (rc == 0) Disk::note_rename(from, to);
+        return rc;
+    });
 }
 int SteppedFiles::remove(const std::filesystem::path& path) {
     return name_step(steps_, "remove", [&] { return FileLayer::remove(path); });
