@@ -68,8 +68,8 @@ struct UndeleteReport {
 // Gives messages back into their mailboxes, which are made again where they are gone (INBOX for an unknown
 // name): as new UIDs with flags (without \Deleted), keywords and INTERNALDATE. Durable when it returns. Quota
 // is not asked: the room was the account's before. Each file is dropped from the kept ones once its message
-// is back, so that an undelete that was cut short can be called again; one message at most comes twice. The
-// first refusal ends it.
+// is back, so that an undelete that was cut short can be called again; the messages of the change in hand, 65
+// at most, come twice. The first refusal ends it.
 Outcome<UndeleteReport> undelete(const std::filesystem::path& root, AccountId account,
                                  const std::vector<DeletedMessage>& messages, Time now,
                                  const SubmitWithFiles& submit);
